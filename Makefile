@@ -1,0 +1,33 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Each makes .venv by itself.
+# Nothing but Python 3.11+, make and a package index is needed.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check clean bench
+
+demo: $(VENV)/.installed  ## pretrain, reuse, compare on 1,797 real digits: under a minute
+	$(BIN)/latens demo --out demo-out
+
+test: $(VENV)/.installed-dev  ## the whole test suite
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed-dev  ## what the tests do not see: style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.installed-dev  ## speed and memory, as ratios against plain PyTorch
+	$(BIN)/python benchmarks/engine.py
+
+clean:
+	rm -rf $(VENV) build *.egg-info src/*.egg-info demo-out
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) tools/install.py $(VENV)
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PYTHON) tools/install.py $(VENV) --dev
+	touch $@
