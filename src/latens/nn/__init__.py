@@ -1,0 +1,1 @@
+"""Networks: encoders (images to features), decoders (features to images), heads (to classes)."""

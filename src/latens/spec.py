@@ -1,0 +1,237 @@
+"""What is asked of a run: typed, validated once, complete enough to run it again.
+
+A spec names what to build and never holds weights. Specs are frozen and refuse unknown fields; an
+invalid value ends in one sentence that names the field (`parse`). Adding a field with a default
+keeps `VERSION`; changing what a field means raises it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from latens.errors import UsageError
+
+VERSION = 1
+
+Positive: TypeAlias = Annotated[int, Field(ge=1)]
+Fraction: TypeAlias = Annotated[float, Field(ge=0.0, lt=1.0)]
+Rate: TypeAlias = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+Group: TypeAlias = Literal["encoder", "decoder", "head"]
+Activation: TypeAlias = Literal["relu", "gelu", "silu", "elu", "tanh"]
+Optimizer: TypeAlias = Literal["adam", "adamw", "muon", "rmsprop", "sgd"]
+Schedule: TypeAlias = Literal["constant", "cosine", "linear", "one-cycle"]
+Mode: TypeAlias = Literal["frozen", "two-phase", "fine-tune", "scratch"]
+
+
+class Spec(BaseModel):
+    """Base of all specs: frozen, and a misspelt field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataSpec(Spec):
+    """Which images, converted how, divided how.
+
+    `labels` is the number of labelled training images (None: all); `split_seed` decides the test
+    part where the data has no official one, the run's `seed` decides validation and label budget.
+    """
+
+    source: str
+    size: tuple[Positive, Positive] | None = None
+    channels: Annotated[int, Field(ge=1, le=4)] | None = None
+    keep: dict[str, Positive] = {}
+    labels: Positive | None = None
+    val_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
+    test_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
+    split_seed: Annotated[int, Field(ge=0)] = 0
+
+
+class ConvSpec(Spec):
+    """A convolutional encoder of blocks and its mirrored decoder.
+
+    A block is `convs_per_block` convolutions, each with batch normalisation, activation and
+    dropout as asked. The image is halved after every block in `down_after` (counted from 1) and
+    doubled again after as many of the last decoder blocks; a final convolution gives the pixels.
+    `kernel_size` is one number, or one a block of the encoder (the decoder uses the last).
+    `latent` adds a dense code of that width; without it the code is the last feature map.
+    """
+
+    kind: Literal["conv"] = "conv"
+    encoder_filters: Annotated[tuple[Positive, ...], Field(min_length=1)] = (32,) * 5
+    decoder_filters: Annotated[tuple[Positive, ...], Field(min_length=1)] = (32,) * 5
+    convs_per_block: Positive = 1
+    kernel_size: Positive | tuple[Positive, ...] = 3
+    down_after: tuple[Positive, ...] = (1, 2)
+    down: Literal["max", "average", "stride"] = "max"
+    up: Literal["nearest", "transposed"] = "nearest"
+    batch_norm: bool = True
+    dropout: Fraction = 0.0
+    activation: Activation = "relu"
+    latent: Positive | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        blocks, halvings = len(self.encoder_filters), len(self.down_after)
+        if len(set(self.down_after)) < halvings or any(b > blocks for b in self.down_after):
+            raise ValueError(
+                f"down_after must name different blocks from 1 to {blocks}; got {self.down_after}"
+            )
+        if halvings > len(self.decoder_filters):
+            raise ValueError(
+                f"decoder_filters needs at least {halvings} blocks to undo down_after; "
+                f"got {len(self.decoder_filters)}"
+            )
+        if isinstance(self.kernel_size, tuple) and len(self.kernel_size) != blocks:
+            raise ValueError(
+                f"kernel_size must be one number or one for each of the {blocks} encoder blocks; "
+                f"got {self.kernel_size}"
+            )
+        return self
+
+    def kernel(self, block: int) -> int:
+        """The kernel size of encoder block `block`, counted from 0."""
+        return self.kernel_size if isinstance(self.kernel_size, int) else self.kernel_size[block]
+
+
+class MLPSpec(Spec):
+    """A dense encoder and its mirrored decoder: `hidden` widths, then a code of `latent`."""
+
+    kind: Literal["mlp"] = "mlp"
+    hidden: tuple[Positive, ...] = (128,)
+    latent: Positive = 32
+    batch_norm: bool = False
+    dropout: Fraction = 0.0
+    activation: Activation = "relu"
+
+
+EncoderSpec: TypeAlias = Annotated[ConvSpec | MLPSpec, Field(discriminator="kind")]
+
+
+class HeadSpec(Spec):
+    """From features to class scores: pooling, dense layers with dropout, one output a class.
+
+    `pool` acts on feature maps alone: `flatten` keeps every number, `mean` and `mean-max` keep
+    one or two a channel.
+    """
+
+    hidden: tuple[Positive, ...] = (100,)
+    dropout: Fraction = 0.3
+    pool: Literal["flatten", "mean", "mean-max"] = "flatten"
+
+
+class AugmentSpec(Spec):
+    """One augmentation by its file's name in `latens/corrupt/`, and its strength from 0 to 1."""
+
+    name: str
+    strength: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
+
+
+class ReconstructSpec(Spec):
+    """Give the image back. `loss` is the mean squared error, or binary cross-entropy a pixel."""
+
+    kind: Literal["reconstruct"] = "reconstruct"
+    loss: Literal["mse", "bce"] = "mse"
+
+
+class ClassifySpec(Spec):
+    """Name the class, by cross-entropy; `label_smoothing` moves that much to the other classes."""
+
+    kind: Literal["classify"] = "classify"
+    label_smoothing: Fraction = 0.0
+
+
+ObjectiveSpec: TypeAlias = Annotated[
+    ReconstructSpec | ClassifySpec, Field(discriminator="kind")
+]
+
+
+class PhaseSpec(Spec):
+    """One stretch of training: which parameter groups move, how fast, for how many epochs."""
+
+    name: str
+    groups: Annotated[tuple[Group, ...], Field(min_length=1)]
+    epochs: Positive
+    optimizer: Optimizer = "adam"
+    learning_rate: Rate = 1e-3
+    schedule: Schedule = "constant"
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
+
+
+class TrainSpec(Spec):
+    """How to train, apart from the phases.
+
+    `keep` says which weights the run ends with: those of the best epoch on validation, or the
+    last. `early_stopping` is a patience in epochs. `threads` is None for the machine's choice.
+    """
+
+    batch_size: Positive = 128
+    seed: Annotated[int, Field(ge=0)] = 0
+    early_stopping: Positive | None = None
+    keep: Literal["best", "last"] = "best"
+    augment: tuple[AugmentSpec, ...] = ()
+    device: str = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    threads: Positive | None = None
+
+
+class Origin(Spec):
+    """Where pretrained encoder weights came from: the run, and a sha256 of the weights."""
+
+    run: str
+    weights: str
+    fingerprint: str
+
+
+class RunSpec(Spec):
+    """Everything that one training was asked to do."""
+
+    version: Literal[1] = VERSION
+    task: Literal["pretrain", "classify"]
+    data: DataSpec
+    encoder: EncoderSpec = ConvSpec()
+    objective: ObjectiveSpec = ReconstructSpec()
+    head: HeadSpec | None = None
+    phases: Annotated[tuple[PhaseSpec, ...], Field(min_length=1)]
+    train: TrainSpec = TrainSpec()
+    mode: Mode | None = None
+    origin: Origin | None = None
+
+
+S = TypeVar("S", bound=Spec)
+
+
+def parse(kind: type[S], values: Mapping[str, Any]) -> S:
+    """Validate `values` into a spec; a `UsageError` names the first field that is wrong."""
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or kind.__name__
+        reason = first["msg"].removeprefix("Value error, ")
+        raise UsageError(
+            f"Expected a usable value for {field}; got {first['input']!r}: {reason}.",
+            hint=f"Change {field}.",
+            code="bad-spec",
+        ) from None
+
+
+def mirrored(
+    layers: int, filters: int, *, doubling: bool = False
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Encoder and decoder filters for `layers` convolution blocks in all, as the reports count.
+
+    An odd number gives the encoder one more: 9 layers are 5 and 4. With `doubling` each encoder
+    block has twice the filters of the one before, and the decoder walks the same list backwards.
+    """
+    if layers < 2:
+        raise UsageError(
+            f"Expected at least 2 convolution layers (one each way); got {layers}.",
+            hint="Use --conv-layers 2 or more.",
+            code="bad-spec",
+        )
+    down = layers - layers // 2
+    encoder = tuple(filters * 2**i if doubling else filters for i in range(down))
+    return encoder, tuple(reversed(encoder))[down - layers // 2 :]
