@@ -1,0 +1,225 @@
+"""One run on disk. The folder is the truth; see docs/decisions for why each file is what it is.
+
+    RUN/spec.json            what was asked, complete enough to run it again
+        environment.json     versions, device, data fingerprint
+        split.npz            indices of train, validation and test
+        metrics.jsonl        one record an epoch, append-only
+        weights/             safetensors; LAST names the newest complete one
+        results/             <name>.json and <name>.npz
+        report/              figures and one page
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from latens.errors import RunError
+from latens.runs import atomic
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+VERSION = 1
+
+
+class RunFolder:
+    """An open run. `create` makes a new one, `open` checks an old one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __repr__(self) -> str:
+        return f"RunFolder({str(self.path)!r})"
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        spec: Mapping[str, Any],
+        environment: Mapping[str, Any],
+        split: Mapping[str, npt.NDArray[Any]],
+    ) -> RunFolder:
+        """Make the folder under a temporary name and move it to `path` when it is complete.
+
+        Raises `RunError` if something is at `path` already: a run is never overwritten.
+        """
+        path = Path(path)
+        refuse_existing(path)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        with atomic.told_if_full(path):
+            temporary.mkdir(parents=True)
+        try:
+            draft = cls(temporary)
+            atomic.write_json(temporary / "spec.json", dict(spec))
+            atomic.write_json(temporary / "environment.json", dict(environment))
+            draft._write_arrays(temporary / "split.npz", split)
+            temporary.rename(path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        atomic.sync_folder(path.parent)
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunFolder:
+        """Open an existing run.
+
+        Raises `RunError` if there is none, if it is half written, or if its version is newer.
+        """
+        path = Path(path)
+        if not path.is_dir():
+            raise RunError(
+                f"Expected a run folder; there is none at {path}.",
+                hint="'latens runs list' shows the runs that there are.",
+                code="no-run",
+            )
+        if not (path / "spec.json").is_file():
+            raise RunError(
+                f"Expected a run folder; {path} has no spec.json.",
+                hint="'latens runs list' shows the runs; a half-made folder can be deleted.",
+                code="not-a-run",
+            )
+        run = cls(path)
+        version = run.spec().get("version")
+        if not isinstance(version, int) or version > VERSION:
+            raise RunError(
+                f"Expected a run of version {VERSION} or older; {path} is of version {version!r}.",
+                hint="Upgrade latens to read it.",
+                code="newer-run",
+            )
+        return run
+
+    def spec(self) -> dict[str, Any]:
+        """What was asked, as JSON."""
+        return self._read_json("spec.json")
+
+    def environment(self) -> dict[str, Any]:
+        """What it ran on, as JSON."""
+        return self._read_json("environment.json")
+
+    def split(self) -> Arrays:
+        """The stored indices by part, int64."""
+        return self._read_arrays(self.path / "split.npz")
+
+    def append_metrics(self, record: Mapping[str, Any]) -> None:
+        """Add one record as one line."""
+        file = self.path / "metrics.jsonl"
+        line = json.dumps(record, allow_nan=False)
+        with atomic.told_if_full(file), file.open("a+b") as out:
+            # A kill may have left half a line; it gets a line of its own and is skipped on reading.
+            if out.seek(0, os.SEEK_END) and not _ends_with_newline(file):
+                out.write(b"\n")
+            out.write(line.encode() + b"\n")
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The records in order; an epoch that was repeated after a resume counts once."""
+        records: dict[tuple[str, int], dict[str, Any]] = {}
+        file = self.path / "metrics.jsonl"
+        for line in file.read_bytes().splitlines() if file.exists() else []:
+            try:
+                record = json.loads(line)
+                key = (str(record["phase"]), int(record["epoch"]))
+            except (ValueError, KeyError, TypeError):
+                continue
+            records[key] = record
+        return list(records.values())
+
+    def results(self) -> list[str]:
+        """The names of the results that this run holds, sorted."""
+        return sorted(file.stem for file in (self.path / "results").glob("*.json"))
+
+    def result(self, name: str) -> tuple[dict[str, Any], Arrays]:
+        """A result: its numbers and its arrays. Raises `RunError` if the run has none so named."""
+        if name not in self.results():
+            raise RunError(
+                f"Expected the result {name!r} in {self.path}; it has {self.results() or 'none'}.",
+                hint=f"'latens evaluate {self.path}' makes results.",
+                code="no-result",
+            )
+        arrays = self.path / "results" / f"{name}.npz"
+        values = self._read_json(f"results/{name}.json")
+        return values, self._read_arrays(arrays) if arrays.exists() else {}
+
+    def write_result(
+        self, name: str, values: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]
+    ) -> None:
+        """Store a result; the numbers come last, so that a result is there whole or not at all."""
+        folder = self.path / "results"
+        folder.mkdir(exist_ok=True)
+        if arrays:
+            self._write_arrays(folder / f"{name}.npz", arrays)
+        atomic.write_json(folder / f"{name}.json", dict(values))
+
+    @property
+    def weights_dir(self) -> Path:
+        """Where checkpoints lie; made on demand."""
+        return self._made("weights")
+
+    @property
+    def report_dir(self) -> Path:
+        """Where figures and the page lie; made on demand."""
+        return self._made("report")
+
+    @property
+    def finished(self) -> bool:
+        """Whether the training came to its end."""
+        return (self.path / "results" / "training.json").exists()
+
+    def _made(self, name: str) -> Path:
+        folder = self.path / name
+        with atomic.told_if_full(folder):
+            folder.mkdir(exist_ok=True)
+        return folder
+
+    def _read_json(self, name: str) -> dict[str, Any]:
+        try:
+            value = json.loads((self.path / name).read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise self._damaged(name) from error
+        if not isinstance(value, dict):
+            raise self._damaged(name)
+        return value
+
+    def _read_arrays(self, path: Path) -> Arrays:
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return {name: arrays[name] for name in arrays.files}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise self._damaged(path.name) from error
+
+    def _write_arrays(self, path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, **dict(arrays))
+        atomic.write(path, lambda file: file.write(buffer.getbuffer()))
+
+    def _damaged(self, name: str) -> RunError:
+        return RunError(
+            f"Expected a readable {name} in the run {self.path}; it is missing or damaged.",
+            hint="The run cannot be used; train it again under another name.",
+            code="damaged-run",
+        )
+
+
+def refuse_existing(path: Path) -> None:
+    """Raise `RunError` if anything but an empty folder is at `path`."""
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise RunError(
+            f"Expected a new folder for the run; {path} exists already.",
+            hint=f"Choose another --out, go on with --resume {path}, "
+            f"or remove it with 'latens runs rm {path}'.",
+            code="run-exists",
+        )
+
+
+def _ends_with_newline(file: Path) -> bool:
+    with file.open("rb") as opened:
+        opened.seek(-1, os.SEEK_END)
+        return opened.read(1) == b"\n"
