@@ -1,0 +1,160 @@
+"""Checkpoints: one safetensors file with everything, and a pointer that moves last.
+
+Tensors are named by what they belong to: `model/…`, `best/…` (the weights of the best epoch),
+`optimizer/<number>/<name>`, `sums/…`. The numbers of the state stand in the file's header as JSON.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from latens.errors import RunError
+from latens.metrics import Totals
+from latens.runs import atomic
+from latens.runs.folder import RunFolder
+from latens.train.state import State
+
+LAST = "LAST"
+
+
+def save_checkpoint(
+    run: RunFolder, state: State, model: nn.Module, optimizer: torch.optim.Optimizer | None
+) -> Path:
+    """Write a checkpoint, move `LAST` to it, then remove older ones. Returns its path."""
+    tensors = {
+        **_named("model", model.state_dict()),
+        **_named("best", state.best),
+        **_named("sums", state.totals.sums),
+        **_optimizer_tensors(optimizer),
+    }
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    data = save(plain, metadata={"state": json.dumps(state.numbers())})
+    path = run.weights_dir / f"{state.updates:08d}-{state.phase}-{state.epoch}.safetensors"
+    atomic.write(path, lambda file: file.write(data))
+    atomic.write(run.weights_dir / LAST, lambda file: file.write(path.name.encode()))
+    for old in run.weights_dir.glob("*.safetensors"):
+        if old != path:
+            old.unlink(missing_ok=True)
+    return path
+
+
+def newest(run: RunFolder) -> Path | None:
+    """The newest complete checkpoint, or None if the run has not saved one yet."""
+    pointer = run.path / "weights" / LAST
+    if not pointer.is_file():
+        return None
+    return run.path / "weights" / Path(pointer.read_text("utf-8").strip()).name
+
+
+def load_model(run: RunFolder, model: nn.Module, *, best: bool = True) -> None:
+    """Put the weights that the run ended with into `model`.
+
+    Raises `RunError` if there are none, or if they are damaged or of another network.
+    """
+    tensors, _ = _read(run)
+    part = "best" if best and any(n.startswith("best/") for n in tensors) else "model"
+    _fill(run, model, _part(tensors, part))
+
+
+def load_encoder(run: RunFolder, encoder: nn.Module) -> str:
+    """Put the run's encoder weights into `encoder`; returns their sha256 (64 hex digits)."""
+    tensors, _ = _read(run)
+    part = "best" if any(n.startswith("best/") for n in tensors) else "model"
+    weights = _part(tensors, f"{part}/encoder", ".")
+    _fill(run, encoder, weights)
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(name.encode())
+        digest.update(weights[name].numpy().tobytes())
+    return digest.hexdigest()
+
+
+def restore(run: RunFolder, model: nn.Module) -> tuple[State, dict[str, Tensor]]:
+    """The state of the newest checkpoint; its optimiser's tensors go to `restore_optimizer`."""
+    tensors, numbers = _read(run)
+    _fill(run, model, _part(tensors, "model"))
+    counts = numbers.pop("counts")
+    score = numbers.pop("best_score")
+    state = State(
+        **numbers,
+        best_score=None if score is None else tuple(score),
+        totals=Totals(_part(tensors, "sums"), counts),
+        best=_part(tensors, "best"),
+    )
+    return state, _part(tensors, "optimizer")
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Give a freshly built optimiser the state that a checkpoint holds."""
+    if not tensors:
+        return
+    content = optimizer.state_dict()
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        number, key = name.split("/", 1)
+        state.setdefault(int(number), {})[key] = tensor
+    optimizer.load_state_dict({**content, "state": state})
+    for parameter, values in optimizer.state.items():
+        for key, value in values.items():
+            if value.shape == parameter.shape:  # fused updates want the parameter's own layout
+                values[key] = torch.empty_like(parameter).copy_(value)
+
+
+def _optimizer_tensors(optimizer: torch.optim.Optimizer | None) -> dict[str, Tensor]:
+    state = optimizer.state_dict()["state"] if optimizer else {}
+    return {
+        f"optimizer/{number}/{name}": value
+        for number, values in state.items()
+        for name, value in values.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def _named(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}/{name}": tensor for name, tensor in tensors.items()}
+
+
+def _part(tensors: dict[str, Tensor], prefix: str, separator: str = "/") -> dict[str, Tensor]:
+    start = prefix + separator
+    return {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}
+
+
+def _read(run: RunFolder) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    path = newest(run)
+    if path is None:
+        raise RunError(
+            f"Expected trained weights in {run.path}; it has none yet.",
+            hint=f"Finish the training with --resume {run.path}.",
+            code="no-weights",
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            numbers: dict[str, Any] = json.loads(file.metadata()["state"])
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise RunError(
+            f"Expected readable weights in {path}; the file is missing or damaged.",
+            hint="Train the run again under another name.",
+            code="damaged-run",
+        ) from error
+    return tensors, numbers
+
+
+def _fill(run: RunFolder, module: nn.Module, weights: dict[str, Tensor]) -> None:
+    try:
+        module.load_state_dict(weights)
+    except RuntimeError as error:
+        raise RunError(
+            f"Expected weights of the network that {run.path}/spec.json describes; "
+            "the names or shapes are of another one.",
+            hint="Use the encoder that belongs to this spec.",
+            code="other-network",
+        ) from error
