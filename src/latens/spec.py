@@ -164,13 +164,14 @@ class TrainSpec(Spec):
     """How to train, apart from the phases.
 
     `keep` says which weights the run ends with: those of the best epoch on validation, or the
-    last. `early_stopping` is a patience in epochs. `threads` is None for the machine's choice.
+    last. `early_stopping` is a patience in validations, which come every `validate_every` epochs. `threads` is None for the machine's choice.
     """
 
     batch_size: Positive = 128
     seed: Annotated[int, Field(ge=0)] = 0
     early_stopping: Positive | None = None
     keep: Literal["best", "last"] = "best"
+    validate_every: Positive = 1
     augment: tuple[AugmentSpec, ...] = ()
     device: str = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

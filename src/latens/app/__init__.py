@@ -1,0 +1,1 @@
+"""The use cases. Each takes plain values and returns a typed result; none prints."""

@@ -3,7 +3,7 @@
     for each phase: choose what moves, build its optimiser
         for each epoch: draw its order from (seed, phase, epoch)
             for each batch: augment, loss, backward, update, count
-            validate, keep the best, tell the observers
+            validate (every so many epochs), keep the best, tell the observers
             save (every few seconds, and at the end of a phase)
 
 Sums stay on the device and are read when something is shown. Order, augmentation and dropout
@@ -95,6 +95,9 @@ def fit(training: Training) -> State:
                     if interrupt.asked or clock.save_due():
                         _save(t, state, optimizer, clock)
                         interrupt.stop_if_asked(t.run)
+                if not _validation_due(t, phase, epoch):
+                    state.epoch, state.step = epoch + 1, 0
+                    continue
                 train = _finite(state.totals.read(), phase, epoch)
                 seconds = time.perf_counter() - started
                 speed = (t.batches.examples - first * t.batches.batch_size) / seconds
@@ -236,6 +239,11 @@ def _finite(values: dict[str, float], phase: PhaseSpec, epoch: int) -> dict[str,
             code="not-finite",
         )
     return values
+
+
+def _validation_due(t: Training, phase: PhaseSpec, epoch: int) -> bool:
+    """Every so many epochs and after the last; the sums of skipped epochs go on growing."""
+    return (epoch + 1) % t.spec.validate_every == 0 or epoch + 1 == phase.epochs
 
 
 def _keep_best(t: Training, state: State, val: dict[str, float]) -> None:

@@ -1,0 +1,289 @@
+"""Did pretraining help? Arms, seeds, a matched control from scratch, and a verdict.
+
+For each seed: one autoencoder on the unlabelled training images; then for each label budget and
+mode one classifier, and one of the same architecture, budget of updates and label draw from
+scratch. All are tested once, on the same test images. A comparison is a folder whose trainings are
+runs of their own under `runs/`, so that one that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from latens import stats, transfer
+from latens.app import options
+from latens.app.classify import classify
+from latens.app.evaluate import classifier_result
+from latens.app.pretrain import pretrain
+from latens.app.training import next_run_path, read_data
+from latens.checks.context import Context
+from latens.checks.run import run_checks
+from latens.data.image_set import ImageSet
+from latens.data.split import draw, require_classes
+from latens.errors import RunError, UsageError
+from latens.progress import Progress, silent
+from latens.report.build import build as build_report
+from latens.runs.folder import RunFolder
+from latens.spec import DataSpec, Mode, RunSpec, parse
+from latens.train.device import place
+from latens.train.records import Observer
+
+Budget = int | str
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Arms and verdicts.
+
+    Attributes:
+        run: the folder of the comparison.
+        arms: each with `mode`, `labels`, `accuracies` (one a seed, 0 to 1), `mean`, `low`, `high`.
+        comparisons: each pretrained arm against scratch: `difference`, `low`, `high` (95 %),
+            `p`, `p_corrected` (Holm, over all comparisons here), `verdict`, `sentence`.
+        findings: `{"code", "severity", "message"}` each.
+        page: the report, one self-contained HTML file.
+    """
+
+    run: str
+    data: str
+    seeds: list[int]
+    arms: list[dict[str, Any]]
+    comparisons: list[dict[str, Any]]
+    findings: list[dict[str, str]]
+    page: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form that ``--json`` prints."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class _Arm:
+    """One mode at one label budget, over the seeds: right or wrong for each test image."""
+
+    mode: Mode
+    labels: Budget
+    correct: npt.NDArray[np.bool_]  # [seeds, test images]
+    seconds: list[float]
+
+    @property
+    def accuracies(self) -> list[float]:
+        return [float(row.mean()) for row in self.correct]
+
+
+def compare(
+    data: Any,
+    *,
+    labels: Sequence[Budget] = (ALL,),
+    modes: Sequence[Mode] = ("frozen", "two-phase", "scratch"),
+    seeds: int = 5,
+    out: str | Path | None = None,
+    pretrain_options: options.Overrides | None = None,
+    classify_options: options.Overrides | None = None,
+    resume: bool = False,
+    observers: Sequence[Observer] = (),
+    progress: Progress = silent,
+) -> Comparison:
+    """Compare ways of reusing a pretrained encoder with training from scratch.
+
+    Args:
+        data: as for `pretrain`, with labels.
+        labels: label budgets; ``"all"`` for every training label.
+        modes: of `latens.classify`; "scratch" is added where it is missing, it is the control.
+        seeds: how many repetitions, with seeds 0, 1, ...; five or more for a verdict to trust.
+        pretrain_options, classify_options: keyword arguments for `pretrain` and `classify`.
+        resume: go on with the comparison at `out`; trainings that are finished are kept.
+
+    Raises:
+        UsageError: fewer than two seeds, or a bad budget. DataError, RunError, TrainingError: as
+        `classify`.
+    """
+    values = dict(pretrain_options or {}), dict(classify_options or {})
+    images = _images(data, values[0], progress)
+    require_classes(images)
+    _check(labels, seeds, images)
+    modes = [*[m for m in modes if m != "scratch"], "scratch"]
+    folder = _folder(images, out, resume, {"labels": list(labels), "modes": modes, "seeds": seeds})
+    total, done = seeds * (1 + len(labels) * len(modes)), 0
+    outcomes: dict[tuple[Mode, Budget], list[tuple[npt.NDArray[np.bool_], float]]] = {}
+    for seed in range(seeds):
+        progress("trainings", done, total)
+        encoder = _pretrained(images, folder, seed, values[0], observers)
+        done += 1
+        for budget in labels:
+            for mode in modes:
+                progress("trainings", done, total)
+                path = folder.path / "runs" / f"{mode}-{budget}-seed{seed}"
+                outcome = _classified(
+                    images, path, encoder, mode, budget, seed, values[1], observers
+                )
+                outcomes.setdefault((mode, budget), []).append(outcome)
+                done += 1
+    progress("trainings", total, total)
+    arms = [
+        _Arm(mode, budget, np.stack([c for c, _ in found]), [s for _, s in found])
+        for (mode, budget), found in outcomes.items()
+    ]
+    return _conclude(folder, images, arms, seeds)
+
+
+def _images(data: Any, values: options.Overrides, progress: Progress) -> ImageSet:
+    spec = {k: values[k] for k in ("size", "channels", "keep") if values.get(k) is not None}
+    return read_data(data, parse(DataSpec, {"source": "array", **spec}), progress)
+
+
+def _check(labels: Sequence[Budget], seeds: int, images: ImageSet) -> None:
+    if seeds < 2:
+        raise UsageError(
+            f"Expected at least 2 seeds to compare; got {seeds}.",
+            hint="Use --seeds 5: fewer make intervals too wide to say much.",
+            code="too-few-seeds",
+        )
+    for budget in labels:
+        if budget != ALL and not (isinstance(budget, int) and 0 < budget <= images.train_count):
+            raise UsageError(
+                f"Expected label budgets from 1 to {images.train_count}, or 'all'; got {budget!r}.",
+                hint="Use for example --labels 50,500,all.",
+                code="bad-labels",
+            )
+
+
+def _folder(
+    images: ImageSet, out: str | Path | None, resume: bool, asked: dict[str, Any]
+) -> RunFolder:
+    path = Path(out) if out else next_run_path(images, "compare")
+    spec = {"version": 1, "task": "compare", "data": {"source": images.name}, **asked}
+    if resume and path.exists():
+        folder = RunFolder.open(path)
+        if folder.spec() != spec:
+            raise RunError(
+                f"Expected the same question as in {path}/spec.json; this one differs.",
+                hint="Repeat the first command with --resume, or choose another --out.",
+                code="other-spec",
+            )
+        return folder
+    environment = {"data": images.name, "data_fingerprint": images.fingerprint}
+    return RunFolder.create(path, spec, environment, {})
+
+
+def _pretrained(
+    images: ImageSet,
+    folder: RunFolder,
+    seed: int,
+    values: options.Overrides,
+    observers: Sequence[Observer],
+) -> Path:
+    path = folder.path / "runs" / f"autoencoder-seed{seed}"
+    if not _finished(path):
+        pretrain(images, out=path, seed=seed, observers=observers, report=False, **values)
+    return path
+
+
+def _classified(
+    images: ImageSet,
+    path: Path,
+    encoder: Path,
+    mode: Mode,
+    budget: Budget,
+    seed: int,
+    values: options.Overrides,
+    observers: Sequence[Observer],
+) -> tuple[npt.NDArray[np.bool_], float]:
+    """Train and test one classifier; whether each test image is right, and the seconds."""
+    if not _finished(path):
+        classify(
+            images, encoder=encoder, mode=mode, out=path, seed=seed,
+            labels=None if budget == ALL else int(budget),
+            observers=observers, report=False, **values,
+        )  # fmt: skip
+    run = RunFolder.open(path)
+    if "classification" not in run.results():
+        spec = parse(RunSpec, run.spec())
+        classifier_result(run, images, place(spec.train).device)
+    _, arrays = run.result("classification")
+    correct = arrays["probabilities"].argmax(1) == arrays["labels"]
+    return correct, float(run.result("training")[0]["train_seconds"])
+
+
+def _finished(path: Path) -> bool:
+    """Whether the run at `path` is complete; an unfinished one makes room to be trained again."""
+    if not path.exists():
+        return False
+    if RunFolder.open(path).finished:
+        return True
+    shutil.rmtree(path)
+    return False
+
+
+def _conclude(folder: RunFolder, images: ImageSet, arms: list[_Arm], seeds: int) -> Comparison:
+    described = [_described(arm) for arm in arms]
+    comparisons = _comparisons(arms)
+    split = draw(images, seed=0)
+    found = run_checks(
+        Context(
+            images=images, train_index=split.train, val_index=split.val, test_index=split.test,
+            seeds=range(seeds), arms=described, selected_on="validation",
+        )
+    )  # fmt: skip
+    told = [finding.to_dict() for finding in found]
+    result = {
+        "data": images.name,
+        "seeds": list(range(seeds)),
+        "budgets": list(dict.fromkeys(arm.labels for arm in arms)),
+        "test_images": int(arms[0].correct.shape[1]),
+        "arms": described,
+        "comparisons": comparisons,
+        "findings": told,
+    }
+    folder.write_result("comparison", result, {})
+    folder.write_result("findings", {"findings": told}, {})
+    return Comparison(
+        run=str(folder.path), data=images.name, seeds=list(range(seeds)), arms=described,
+        comparisons=comparisons, findings=told, page=str(build_report(folder)),
+    )  # fmt: skip
+
+
+def _described(arm: _Arm) -> dict[str, Any]:
+    interval = stats.mean_interval(arm.accuracies)
+    return {
+        "mode": arm.mode,
+        "labels": arm.labels,
+        "pretraining": arm.mode in transfer.PRETRAINED,
+        "accuracies": arm.accuracies,
+        "mean": interval.mean,
+        "low": interval.low,
+        "high": interval.high,
+        "train_seconds": arm.seconds,
+    }
+
+
+def _comparisons(arms: list[_Arm]) -> list[dict[str, Any]]:
+    """Each pretrained arm against scratch at the same labels, corrected over all of them."""
+    control = {arm.labels: arm for arm in arms if arm.mode == "scratch"}
+    pretrained = [arm for arm in arms if arm.mode != "scratch"]
+    found = [stats.crossed_paired_difference(a.correct, control[a.labels].correct)
+             for a in pretrained]  # fmt: skip
+    corrected = stats.holm([d.p for d in found]) if found else []
+    return [
+        {
+            "labels": arm.labels,
+            "mode": arm.mode,
+            "control": "scratch",
+            "difference": d.difference,
+            "low": d.low,
+            "high": d.high,
+            "p": d.p,
+            "p_corrected": float(p),
+            "verdict": stats.verdict(d.difference, d.low, d.high, float(p)),
+            "sentence": stats.sentence(arm.mode, arm.labels, d.difference, d.low, d.high, float(p)),
+        }
+        for arm, d, p in zip(pretrained, found, corrected, strict=True)
+    ]

@@ -1,0 +1,148 @@
+"""Read the test part, once a training is over. Nothing else in latens reads it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from latens.app.training import (
+    load_trained,
+    read_data,
+    require_same_data,
+    stored_split,
+    with_labels,
+)
+from latens.data.image_set import ImageSet
+from latens.errors import DataError
+from latens.evaluate.autoencoder import reconstruction
+from latens.evaluate.classification import classification, examples
+from latens.evaluate.logits import class_logits
+from latens.progress import Progress, silent
+from latens.report.build import build as build_report
+from latens.runs.folder import RunFolder
+from latens.spec import RunSpec, parse
+from latens.train.device import place
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A classifier on its test part.
+
+    Attributes:
+        run: the run's folder.
+        accuracy: share of test images that are right, 0 to 1; `loss` and `nll` in nats.
+        report: precision, recall, F1 and support a class, as scikit-learn's `output_dict`.
+        confusion: counts, rows are true classes, columns predicted ones.
+        ece, brier: calibration (Guo et al. 2017; Brier 1950).
+        images: how many test images.
+        page: the report, one self-contained HTML file.
+    """
+
+    run: str
+    accuracy: float
+    loss: float
+    report: dict[str, Any]
+    confusion: list[list[int]]
+    ece: float
+    nll: float
+    brier: float
+    images: int
+    classes: list[str]
+    page: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form that ``--json`` prints."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class AutoencoderEvaluation:
+    """An autoencoder on its test part: errors in [0, 1] units, PSNR in dB."""
+
+    run: str
+    mse: float
+    psnr: float
+    ssim: float
+    code: int
+    pixels: int
+    pca_mse: float | None
+    images: int
+    page: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form that ``--json`` prints."""
+        return asdict(self)
+
+
+def evaluate(
+    run: str | Path, data: Any = None, *, device: str = "auto", progress: Progress = silent
+) -> Evaluation | AutoencoderEvaluation:
+    """Evaluate a finished run on its test part, and draw its report again.
+
+    Args:
+        run: the run's folder.
+        data: the images again, where the run was made from arrays.
+
+    Raises:
+        RunError: no such run, or its data changed. DataError: the run has no test images.
+    """
+    folder = RunFolder.open(run)
+    spec = parse(RunSpec, folder.spec())
+    images = read_data(spec.data.source if data is None else data, spec.data, progress)
+    require_same_data(folder, images)
+    if not len(stored_split(folder).test):
+        raise DataError(
+            f"Expected test images; the split of {folder.path} has none.",
+            hint="Train with a test part: an official one, or a fraction of the images.",
+            code="no-test-part",
+        )
+    where = place(spec.train.model_copy(update={"device": device})).device
+    if spec.task == "pretrain":
+        return _autoencoder(folder, images, where, progress)
+    return _classifier(folder, images, where, progress)
+
+
+def classifier_result(
+    folder: RunFolder, images: ImageSet, device: torch.device, progress: Progress = silent
+) -> dict[str, Any]:
+    """Compute and store the result "classification" of a run; returns its numbers."""
+    _, model = load_trained(folder, images)
+    test = with_labels(images, stored_split(folder).test)
+    assert images.labels is not None
+    logits = class_logits(model.to(device), images, test, device, progress)
+    labels = images.labels[test]
+    values, arrays = classification(labels, logits, images.class_names)
+    right, wrong = examples(labels, arrays["probabilities"])
+    for kind, chosen in (("correct", right), ("wrong", wrong)):
+        arrays[f"{kind}_index"] = chosen  # places in the test part, as `labels` has it
+        arrays[f"{kind}_images"] = np.asarray(images.images[test[chosen]])
+    folder.write_result("classification", values, arrays)
+    return values
+
+
+def _classifier(
+    folder: RunFolder, images: ImageSet, device: torch.device, progress: Progress
+) -> Evaluation:
+    values = classifier_result(folder, images, device, progress)
+    page = str(build_report(folder))
+    fields = ("accuracy", "loss", "report", "confusion", "ece", "nll", "brier", "images", "classes")
+    return Evaluation(run=str(folder.path), page=page, **{name: values[name] for name in fields})
+
+
+def _autoencoder(
+    folder: RunFolder, images: ImageSet, device: torch.device, progress: Progress
+) -> AutoencoderEvaluation:
+    _, model = load_trained(folder, images)
+    values, arrays = reconstruction(
+        model.to(device), images, stored_split(folder), device, part="test", progress=progress
+    )
+    folder.write_result("reconstruction", values, arrays)
+    page = str(build_report(folder))
+    fields = ("mse", "psnr", "ssim", "code", "pixels", "pca_mse", "images")
+    return AutoencoderEvaluation(
+        run=str(folder.path), page=page, **{name: values[name] for name in fields}
+    )

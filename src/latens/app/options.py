@@ -1,0 +1,92 @@
+"""Turning plain keyword arguments into specs, with one generic override for every field."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from latens.errors import UsageError
+from latens.spec import RunSpec, parse
+
+Overrides = Mapping[str, Any]
+
+
+def data_values(
+    data: Any,
+    *,
+    size: tuple[int, int] | None,
+    channels: int | None,
+    keep: Mapping[str, int] | None,
+    labels: int | None,
+    val_fraction: float,
+    split_seed: int = 0,
+) -> dict[str, Any]:
+    """The values of a `DataSpec`; paths are stored absolute so that a resume finds them."""
+    return {
+        "source": source_name(data),
+        "size": size,
+        "channels": channels,
+        "keep": dict(keep or {}),
+        "labels": labels,
+        "val_fraction": val_fraction,
+        "split_seed": split_seed,
+    }
+
+
+def source_name(data: Any) -> str:
+    """What a spec calls the data: a name, an absolute path, or "array"."""
+    if not isinstance(data, str | Path):
+        return "array"
+    return str(Path(data).resolve()) if Path(data).exists() else str(data)
+
+
+def run_spec(values: dict[str, Any], overrides: Overrides | None) -> RunSpec:
+    """Validate a run's spec after `overrides`, such as ``{"encoder.up": "transposed"}``.
+
+    Text is read as JSON where it is JSON, so that ``--set encoder.down_after=[1,3]`` works.
+
+    Raises `UsageError` naming the field that is unknown or wrong.
+    """
+    spec = parse(RunSpec, values)
+    if not overrides:
+        return spec
+    changed = spec.model_dump(mode="json")
+    for field, value in overrides.items():
+        _assign(changed, field, _as_json(value))
+    return parse(RunSpec, changed)
+
+
+def _assign(values: Any, field: str, value: Any) -> None:
+    """Set a dotted field; a number steps into a list, and `phases` alone means every phase."""
+    *path, last = field.split(".")
+    for part in path:
+        if isinstance(values, list) and part.isdigit() and int(part) < len(values):
+            values = values[int(part)]
+        elif isinstance(values, dict) and isinstance(values.get(part), dict | list):
+            values = values[part]
+        else:
+            raise _no_field(field, part, values)
+    for target in values if isinstance(values, list) else [values]:
+        if last not in target:
+            raise _no_field(field, last, target)
+        target[last] = value
+
+
+def _no_field(field: str, part: str, values: Any) -> UsageError:
+    known = ", ".join(values) if isinstance(values, dict) else f"0 to {len(values) - 1}"
+    return UsageError(
+        f"Expected a field of the spec; {field!r} has no {part!r} (there are: {known}).",
+        hint="spec.json of any run shows all fields.",
+        code="unknown-field",
+    )
+
+
+def _as_json(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value

@@ -1,0 +1,122 @@
+"""Classify a user's own pictures with a trained run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.special import softmax
+
+from latens.app.training import build_model
+from latens.data.image_set import ImageSet
+from latens.data.load import load
+from latens.data.pictures import read_files
+from latens.data.tree import is_picture
+from latens.errors import DataError, UsageError
+from latens.evaluate.logits import class_logits
+from latens.progress import Progress, silent
+from latens.runs.folder import RunFolder
+from latens.spec import RunSpec, parse
+from latens.train import checkpoint
+from latens.train.device import place
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One picture: its most probable class, how sure (0 to 1), and every class's probability."""
+
+    file: str
+    label: str
+    confidence: float
+    probabilities: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form that ``--json`` prints."""
+        return asdict(self)
+
+
+def predict(
+    run: str | Path,
+    pictures: Sequence[str | Path] | Any,
+    *,
+    device: str = "auto",
+    progress: Progress = silent,
+) -> list[Prediction]:
+    """Classify pictures, resized and converted as the run's images were.
+
+    Args:
+        run: a classifier's run.
+        pictures: picture files, folders of them, or uint8 images `[N, C, H, W]`.
+
+    Raises:
+        UsageError: the run is not a classifier. DataError: a picture that cannot be read.
+    """
+    folder = RunFolder.open(run)
+    spec = parse(RunSpec, folder.spec())
+    if spec.task != "classify":
+        raise UsageError(
+            f"Expected a classifier's run; {folder.path} is an autoencoder's.",
+            hint=f"Make one with: latens classify DATA --encoder {folder.path}",
+            code="not-a-classifier",
+        )
+    shape, names = folder.environment()["data_shape"], folder.environment()["class_names"]
+    channels, height, width = (int(n) for n in shape)
+    files, images = _read(pictures, (height, width), channels, progress)
+    template = ImageSet(
+        images.images[:1], np.zeros(1, np.int64), tuple(names), name=images.name
+    )
+    model = build_model(spec, template)
+    checkpoint.load_model(folder, model)
+    where = place(spec.train.model_copy(update={"device": device})).device
+    every = np.arange(len(images))
+    probabilities = softmax(class_logits(model.to(where), images, every, where, progress), axis=1)
+    return [_prediction(f, row, names) for f, row in zip(files, probabilities, strict=True)]
+
+
+def _read(
+    pictures: Any, size: tuple[int, int], channels: int, progress: Progress
+) -> tuple[list[str], ImageSet]:
+    if isinstance(pictures, np.ndarray | ImageSet):
+        images = load(pictures, size=size, channels=channels)
+        return [str(i) for i in range(len(images))], images
+    files = _files([pictures] if isinstance(pictures, str | Path) else pictures)
+    progress("reading pictures", 0, len(files))
+    return [str(file) for file in files], ImageSet(
+        read_files(files, size=size, channels=channels), name="pictures"
+    )
+
+
+def _files(pictures: Sequence[str | Path]) -> list[Path]:
+    """The files named, and those in the folders named, in a fixed order."""
+    files: list[Path] = []
+    for path in map(Path, pictures):
+        if path.is_dir():
+            files += sorted(file for file in path.rglob("*") if is_picture(file.name))
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise DataError(
+                f"Expected a picture or a folder of pictures; there is nothing at {path}.",
+                hint="Check the path.",
+                code="no-file",
+            )
+    if not files:
+        raise DataError(
+            "Expected at least one picture; the folders named have none.",
+            hint="Name picture files (PNG, JPEG, ...).",
+            code="no-images",
+        )
+    return files
+
+
+def _prediction(file: str, row: Any, names: Sequence[str]) -> Prediction:
+    best = int(row.argmax())
+    return Prediction(
+        file=file,
+        label=names[best],
+        confidence=float(row[best]),
+        probabilities={name: float(p) for name, p in zip(names, row, strict=True)},
+    )

@@ -1,0 +1,261 @@
+"""One training from spec to finished run: what `pretrain`, `classify` and `--resume` share."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from latens import catalog
+from latens.data.batches import Batches
+from latens.data.image_set import UNLABELLED, ImageSet
+from latens.data.load import load
+from latens.data.split import Split, draw
+from latens.errors import RunError
+from latens.nn.model import Model, build, count_parameters
+from latens.progress import Progress, silent
+from latens.runs.folder import RunFolder, refuse_existing
+from latens.seeds import fold
+from latens.spec import DataSpec, RunSpec, parse
+from latens.train import checkpoint
+from latens.train.device import Placement, place
+from latens.train.loop import Training, fit, validate
+from latens.train.records import Observer
+
+VALIDATION_BATCH = 512
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training: the run, its model in memory, and what it was trained on."""
+
+    run: RunFolder
+    spec: RunSpec
+    model: Model
+    images: ImageSet
+    split: Split
+    placement: Placement
+    val: dict[str, float]
+    epochs: int
+    seconds: float
+    images_per_second: float
+
+
+def read_data(data: Any, spec: DataSpec, progress: Progress = silent) -> ImageSet:
+    """The image set that a spec describes; `data` is what it is read from."""
+    return load(data, size=spec.size, channels=spec.channels, keep=spec.keep, progress=progress)
+
+
+def start(
+    spec: RunSpec,
+    images: ImageSet,
+    out: Path,
+    *,
+    observers: Sequence[Observer] = (),
+    split: Split | None = None,
+) -> Trained:
+    """Make the run folder at `out` and train. Raises `RunError` if something is there already."""
+    refuse_existing(out)
+    split = split or draw_split(spec, images)
+    placement = place(spec.train)
+    model = build_model(spec, images)
+    run = RunFolder.create(
+        out, spec.model_dump(mode="json"), environment(images, placement, model), _parts(split)
+    )
+    return _go_on(run, spec, images, split, observers)
+
+
+def resume(
+    path: str | Path,
+    data: Any = None,
+    *,
+    observers: Sequence[Observer] = (),
+    progress: Progress = silent,
+) -> Trained:
+    """Go on with a run from its newest checkpoint; a finished run is only read.
+
+    `data` is needed where the run was made from arrays.
+
+    Raises `RunError` if the data is not the same as when the run began.
+    """
+    run = RunFolder.open(path)
+    spec = parse(RunSpec, run.spec())
+    images = read_data(spec.data.source if data is None else data, spec.data, progress)
+    require_same_data(run, images)
+    return _go_on(run, spec, images, stored_split(run), observers)
+
+
+def require_same_data(run: RunFolder, images: ImageSet) -> None:
+    """Raise `RunError` unless `images` is the very set that the run was made with."""
+    before = run.environment().get("data_fingerprint")
+    if before != images.fingerprint:
+        raise RunError(
+            f"Expected the images that {run.path} was trained on (fingerprint {str(before)[:12]}); "
+            f"{images.name} has fingerprint {images.fingerprint[:12]}.",
+            hint="Put the original files back, or train anew.",
+            code="other-data",
+        )
+
+
+def with_labels(images: ImageSet, index: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Those of `index` whose images have a label."""
+    assert images.labels is not None
+    return index[images.labels[index] != UNLABELLED]
+
+
+def draw_split(spec: RunSpec, images: ImageSet) -> Split:
+    """The split that the spec's fractions and seeds give."""
+    return draw(
+        images,
+        val_fraction=spec.data.val_fraction,
+        test_fraction=spec.data.test_fraction,
+        labels=spec.data.labels,
+        seed=spec.train.seed,
+        split_seed=spec.data.split_seed,
+    )
+
+
+def stored_split(run: RunFolder) -> Split:
+    """The split as the run has it on disk."""
+    parts = run.split()
+    return Split(**{name: parts[name] for name in ("train", "val", "test", "labelled")})
+
+
+def build_model(spec: RunSpec, images: ImageSet) -> Model:
+    """The freshly initialised model of a spec; the run's seed decides its weights."""
+    return build(
+        spec.encoder,
+        images.shape,
+        decoder=spec.task == "pretrain",
+        head=spec.head,
+        classes=len(images.class_names),
+        seed=fold(spec.train.seed, "weights"),
+    )
+
+
+def load_trained(run: RunFolder, images: ImageSet) -> tuple[RunSpec, Model]:
+    """The spec of a run, and its model with the weights that it ended with."""
+    spec = parse(RunSpec, run.spec())
+    model = build_model(spec, images)
+    checkpoint.load_model(run, model)
+    return spec, model
+
+
+def environment(images: ImageSet, placement: Placement, model: Model) -> dict[str, Any]:
+    """What the run ran on: versions, device, threads, the data's fingerprint."""
+    return {
+        "latens": metadata.version("latens"),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "platform": platform.platform(),
+        "placement": placement.reason,
+        "threads": torch.get_num_threads(),
+        "parameters": count_parameters(model),
+        "data": images.name,
+        "data_images": len(images),
+        "data_shape": list(images.shape),
+        "data_fingerprint": images.fingerprint,
+        "data_notes": list(images.notes),
+        "class_names": list(images.class_names),
+    }
+
+
+def next_run_path(images: ImageSet, task: str) -> Path:
+    """The first free name such as runs/mnist-pretrain-3."""
+    stem = re.sub(r"[^A-Za-z0-9_.]+", "-", images.name).strip("-.") or "images"
+    number = 1
+    while (RUNS / f"{stem}-{task}-{number}").exists():
+        number += 1
+    return RUNS / f"{stem}-{task}-{number}"
+
+
+def _go_on(
+    run: RunFolder,
+    spec: RunSpec,
+    images: ImageSet,
+    split: Split,
+    observers: Sequence[Observer],
+) -> Trained:
+    placement = place(spec.train)
+    model = build_model(spec, images)
+    if spec.origin and checkpoint.newest(run) is None:
+        _take_encoder(spec, model)
+    training = _training(run, spec, images, split, model, placement, observers)
+    state = fit(training)
+    model.eval().requires_grad_(False)
+    val = validate(training)
+    records = run.metrics()
+    speeds = [r["images_per_second"] for r in records if r["images_per_second"]]
+    trained = Trained(
+        run, spec, model, images, split, placement, val,
+        epochs=sum(_last_epochs(records).values()), seconds=state.seconds,
+        images_per_second=float(np.median(speeds)) if speeds else 0.0,
+    )  # fmt: skip
+    run.write_result("training", _summary(trained), {})
+    return trained
+
+
+def _training(
+    run: RunFolder,
+    spec: RunSpec,
+    images: ImageSet,
+    split: Split,
+    model: Model,
+    placement: Placement,
+    observers: Sequence[Observer],
+) -> Training:
+    device, seed = placement.device, spec.train.seed
+    pretraining = spec.task == "pretrain"
+    index = split.train if pretraining else split.labelled
+    validation = split.val if pretraining else with_labels(images, split.val)
+    size = min(spec.train.batch_size, len(index))
+    return Training(
+        model,
+        catalog.load("objectives", spec.objective.kind).build(spec.objective),
+        spec.phases,
+        spec.train,
+        Batches(images, index, size, device, seed=fold(seed, "batches")),
+        Batches(images, validation, VALIDATION_BATCH, device),
+        placement,
+        run,
+        observers,
+    )
+
+
+def _take_encoder(spec: RunSpec, model: Model) -> None:
+    assert spec.origin
+    source = RunFolder.open(spec.origin.run)
+    if checkpoint.load_encoder(source, model.encoder) != spec.origin.weights:
+        raise RunError(
+            f"Expected the encoder weights {spec.origin.weights[:12]} in {source.path}; "
+            "they have changed.",
+            hint="Train the classifier anew from the present encoder.",
+            code="other-weights",
+        )
+
+
+def _last_epochs(records: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    return {r["phase"]: r["epoch"] for r in records}
+
+
+def _summary(trained: Trained) -> dict[str, Any]:
+    return {
+        "val": trained.val,
+        "epochs": trained.epochs,
+        "train_seconds": trained.seconds,
+        "images_per_second": trained.images_per_second,
+        "placement": trained.placement.reason,
+    }
+
+
+def _parts(split: Split) -> dict[str, Any]:
+    return {name: getattr(split, name) for name in ("train", "val", "test", "labelled")}

@@ -1,0 +1,52 @@
+"""What the rules may look at. Each field is optional: a rule without its inputs does not apply."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from latens.data.image_set import ImageSet
+
+Index = npt.NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Context:
+    """A run or a comparison, as far as the caller knows it.
+
+    Attributes:
+        images: the image set of this run.
+        train_index, val_index, test_index: this run's split, int [n], indices into `images`.
+        pretrain_index: the images that the encoder saw before (training and validation), indices
+            into the set whose fingerprint is `pretrain_fingerprint`.
+        pretrain_fingerprint: the fingerprint of the set that the encoder was pretrained on.
+        pretrain_images: that set itself; needed only if it is another than `images`.
+        code_size, pixels: numbers in the code; C * H * W.
+        seeds: the seeds of a comparison.
+        arms: its arms as the result "comparison" has them; `mode`, `labels` and, if there,
+            `accuracies` (one a seed) are read.
+        selected_on: the part of the data on which the reported epoch or setting was chosen.
+    """
+
+    images: ImageSet | None = None
+    train_index: Index | None = None
+    val_index: Index | None = None
+    test_index: Index | None = None
+    pretrain_index: Index | None = None
+    pretrain_fingerprint: str | None = None
+    pretrain_images: ImageSet | None = None
+    code_size: int | None = None
+    pixels: int | None = None
+    seeds: Sequence[int] | None = None
+    arms: Sequence[Mapping[str, Any]] | None = None
+    selected_on: Literal["train", "validation", "test"] | None = None
+
+    @property
+    def fitted_index(self) -> Index | None:
+        """What this run learned or chose from: training and validation together."""
+        parts = [part for part in (self.train_index, self.val_index) if part is not None]
+        return np.concatenate(parts) if parts else None

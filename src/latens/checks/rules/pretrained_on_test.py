@@ -1,0 +1,39 @@
+"""An encoder that has seen the test images, even without labels, was not tested on new ones."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from latens.checks.context import Context
+from latens.checks.hashes import image_hashes
+from latens.data.finding import Finding
+
+
+def check(context: Context) -> Finding | None:
+    """Needs `images`, `test_index`, `pretrain_index`, and `pretrain_fingerprint` or the set itself.
+
+    Pretrained on the same set (by fingerprint), the two splits are compared; on another set, that
+    set's images are compared with the test images byte for byte.
+    """
+    seen = _seen(context)
+    if not seen or context.test_index is None:
+        return None
+    return Finding(
+        "pretrained-on-test",
+        "error",
+        f"The encoder was pretrained on {seen} of the {len(context.test_index)} test images, so "
+        "the test accuracy is not that of new images. Pretrain again with this run's split.",
+    )
+
+
+def _seen(context: Context) -> int:
+    """How many test images the pretraining used; 0 also where that cannot be known."""
+    images, test, before = context.images, context.test_index, context.pretrain_index
+    if images is None or test is None or before is None:
+        return 0
+    if context.pretrain_fingerprint == images.fingerprint or context.pretrain_images is images:
+        return int(np.isin(test, before).sum())
+    if context.pretrain_images is None:
+        return 0
+    known = set(image_hashes(context.pretrain_images, before))
+    return sum(code in known for code in image_hashes(images, test))

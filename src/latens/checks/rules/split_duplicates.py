@@ -1,0 +1,24 @@
+"""An image that stands in two parts lets the test ask what training has shown."""
+
+from __future__ import annotations
+
+from latens.checks.context import Context
+from latens.checks.hashes import image_hashes
+from latens.data.finding import Finding
+
+
+def check(context: Context) -> Finding | None:
+    """Needs `images`, `test_index` and one of `train_index`, `val_index`. Byte-identical only."""
+    fitted = context.fitted_index
+    if context.images is None or fitted is None or context.test_index is None:
+        return None
+    seen = set(image_hashes(context.images, fitted))
+    repeated = sum(code in seen for code in image_hashes(context.images, context.test_index))
+    if not repeated:
+        return None
+    return Finding(
+        "split-duplicates",
+        "warning",
+        f"{repeated} of {len(context.test_index)} test images also stand, byte for byte, in the "
+        "training or validation part; the test accuracy counts them as new.",
+    )

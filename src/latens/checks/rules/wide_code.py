@@ -1,0 +1,18 @@
+"""A code with as many numbers as the image can copy it, and its small error means nothing."""
+
+from __future__ import annotations
+
+from latens.checks.context import Context
+from latens.data.finding import Finding
+
+
+def check(context: Context) -> Finding | None:
+    """Needs `code_size` and `pixels`."""
+    if context.code_size is None or context.pixels is None or context.code_size < context.pixels:
+        return None
+    return Finding(
+        "wide-code",
+        "warning",
+        f"The code has {context.code_size} numbers for an image of {context.pixels}: it can copy "
+        "the image, so a small error shows no learning. Choose a smaller --latent.",
+    )

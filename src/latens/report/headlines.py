@@ -1,0 +1,152 @@
+"""The first thing a reader sees: one number or verdict, one sentence, and what to type next."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from latens.report import text, words
+from latens.report.figures import Result
+from latens.report.page import Headline, Tone
+
+Held = Mapping[str, Result]
+
+
+def kind(held: Held, spec: Mapping[str, Any]) -> str:
+    """What a run is: comparison, classifier or autoencoder, by what it holds and was asked."""
+    if "comparison" in held:
+        return "comparison"
+    if "classification" in held or spec.get("task") == "classify":
+        return "classifier"
+    return "autoencoder"
+
+
+def finished(held: Held) -> bool:
+    """Whether the training came to its end: any result but bare metrics tells that it did."""
+    return any(
+        set(result) - {"records"} for name, (result, _) in held.items() if name != "findings"
+    )
+
+
+def headline(held: Held, spec: Mapping[str, Any]) -> Headline:
+    """The headline of a run: a verdict, else a result, else how far the training is."""
+    if "comparison" in held:
+        return _comparison(held["comparison"][0])
+    if "classification" in held:
+        return _classification(held["classification"][0])
+    if "reconstruction" in held:
+        return _reconstruction(held["reconstruction"][0])
+    records = held["training"][0].get("records") if "training" in held else None
+    return _training(records) if records else Headline("–", "This run holds no numbers yet.")
+
+
+def _comparison(result: Mapping[str, Any]) -> Headline:
+    items = list(result.get("comparisons") or [])
+    if not items:
+        return Headline("No verdict", "There is nothing to compare with training from scratch yet.")
+    found = [item.get("verdict") for item in items]
+    tone: Tone = "gain" if "gain" in found else "loss" if "loss" in found else "unsure"
+    most = _largest(items, tone)
+    value = "No benefit" if tone == "unsure" else f"{words.points(most.get('difference'))} points"
+    sentence = text.verdict(most).rstrip(".")
+    if len(items) == 1:
+        return Headline(value, f"{sentence[:1].upper()}{sentence[1:]}.", tone)
+    what = {"gain": "gain", "loss": "loss"}.get(tone, "difference")
+    return Headline(value, f"{_tally(found)} The largest {what}: {sentence}.", tone)
+
+
+def _largest(items: list[dict[str, Any]], verdict: str) -> dict[str, Any]:
+    """The largest difference among those of one verdict (of all where there is none of it)."""
+    chosen = [item for item in items if item.get("verdict") == verdict] or items
+    return max(chosen, key=lambda item: abs(words.finite(item.get("difference")) or 0.0))
+
+
+def _tally(found: list[Any]) -> str:
+    """How often pretraining helped, hurt, or neither was shown."""
+    said = {"gain": "helped", "loss": "hurt", "no benefit": "showed no benefit"}
+    parts = [f"{word} in {found.count(key)}" for key, word in said.items() if key in found]
+    return f"Pretraining {', '.join(parts)} of {len(found)} comparisons."
+
+
+def _classification(result: Mapping[str, Any]) -> Headline:
+    images, share = words.finite(result.get("images")), words.finite(result.get("accuracy"))
+    value = words.accuracy(share, images)
+    if images is None or share is None:
+        return Headline(value, "Share of test images that were classified correctly.")
+    right = round(images * share)
+    sentence = f"{right:,} of {images:,.0f} test images were classified correctly"
+    ece = words.finite(result.get("ece"))
+    if ece is not None:
+        sentence += f"; its confidence is off by {words.points(ece, sign=False)} points on average"
+    return Headline(value, sentence + ".")
+
+
+def _reconstruction(result: Mapping[str, Any]) -> Headline:
+    part = words.plain(result.get("part", "validation"))
+    sentence = f"Mean squared error on {words.count(result.get('images'))} {part} images"
+    mse, pca = words.finite(result.get("mse")), words.finite(result.get("pca_mse"))
+    code = words.count(result.get("code"))
+    if pca is None:
+        return Headline(words.number(mse), f"{sentence}, from codes of {code} numbers.")
+    sentence += f"; PCA with the same {code} numbers gets {words.number(pca)}"
+    if mse and pca and mse < pca:
+        return Headline(words.number(mse), f"{sentence}, {pca / mse:.1f} times as much.")
+    return Headline(
+        words.number(mse), f"{sentence}, so this code is no better: train longer or differently."
+    )
+
+
+def _training(records: list[dict[str, Any]]) -> Headline:
+    last = records[-1]
+    part = "val" if last.get("val") else "train"
+    values = last.get(part) or {}
+    name = "accuracy" if "accuracy" in values else next(iter(values), "")
+    named = {"val": "validation", "train": "training"}[part]
+    value = words.percent(values[name], 2) if name == "accuracy" else words.number(values.get(name))
+    epoch, epochs = last.get("epoch", "?"), last.get("epochs", "?")
+    what = {"mse": "mean squared error", "bce": "binary cross-entropy"}.get(name, name)
+    sentence = f"{named} {words.plain(what)} after epoch {epoch} of {epochs}"
+    phase = (
+        f" (phase {words.plain(last['phase'])})" if name == "accuracy" and "phase" in last else ""
+    )
+    return Headline(
+        value, f"{sentence[0].upper()}{sentence[1:]}{phase}. No test image was read yet."
+    )
+
+
+def next_step(held: Held, spec: Mapping[str, Any], path: Path) -> tuple[str, str]:
+    """The command to type next, and why; empty where there is none to propose."""
+    run, data = shlex.quote(shown(path)), _data(held, spec)
+    what = kind(held, spec)
+    if not finished(held):
+        verb = "classify" if what == "classifier" else "pretrain"
+        return f"latens {verb} --resume {run}", "This training has not come to its end: go on."
+    if what == "comparison":
+        command = f"latens pretrain {data} --out my-encoder"
+        return command, "To use what came out: pretrain one encoder, and go on from its page."
+    if what == "classifier" and "classification" in held:
+        return f"latens predict {run} picture.png", "Let it name a picture of your own."
+    if what == "classifier":
+        return f"latens evaluate {run}", "Read the test split, once, for the number to report."
+    command = f"latens classify {data} --encoder {run} --mode two-phase --labels 500"
+    return command, "Reuse this encoder for a classifier that needs few labels."
+
+
+def _data(held: Held, spec: Mapping[str, Any]) -> str:
+    data = spec.get("data")
+    source = data.get("source") if isinstance(data, Mapping) else data
+    if source is None and "comparison" in held:
+        source = held["comparison"][0].get("data")
+    return shlex.quote(words.plain(source)) if source else "DATA"
+
+
+def shown(path: Path) -> str:
+    """A path as short as it can be typed from here."""
+    try:
+        near = os.path.relpath(path)
+    except ValueError:  # another drive
+        return str(path)
+    return str(path) if near.startswith("..") else near

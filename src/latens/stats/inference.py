@@ -1,0 +1,235 @@
+"""Repeated-seed statistics: intervals, paired tests, and the correction for many tests.
+
+Accuracies and differences are fractions (0.021), never points. Shapes: S seeds, N test images.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special, stats
+
+from latens.errors import UsageError
+
+Array: TypeAlias = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and the two ends of its confidence interval, from `n` values."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A mean difference, its interval and two-sided p, and the t distribution they came from."""
+
+    difference: float
+    low: float
+    high: float
+    p: float
+    standard_error: float
+    df: float
+
+
+def mean_interval(values: npt.ArrayLike, level: float = 0.95) -> Interval:
+    """The t-interval of the mean of `values` [S], S >= 2 independent repetitions.
+
+    Raises `UsageError` (``too-few-seeds``, ``not-finite``).
+    """
+    values_S = _finite(values, 1)
+    mean, error = float(values_S.mean()), float(np.sqrt(_variance_of_mean(values_S)))
+    half = _t_quantile(len(values_S) - 1, level) * error
+    return Interval(mean, mean - half, mean + half, len(values_S))
+
+
+def paired_difference(a: npt.ArrayLike, b: npt.ArrayLike, level: float = 0.95) -> Difference:
+    """Student's paired t-test of ``mean(a - b)``; `a` and `b` are [S], one value a seed, S >= 2.
+
+    It counts the spread over seeds alone. Where one test set serves all seeds, as in a comparison,
+    `crossed_paired_difference` also counts which images that set happened to hold.
+    Differences that are all equal and not zero leave t without a spread; p is then that of the
+    exact sign test, 2^(1 - S).
+    """
+    d_S = _pairs(a, b, 1)
+    if _constant(d_S):
+        return _without_spread(float(d_S[0]), len(d_S))
+    return _from_t(float(d_S.mean()), _variance_of_mean(d_S), len(d_S) - 1, level)
+
+
+def crossed_paired_difference(
+    correct_a: npt.ArrayLike, correct_b: npt.ArrayLike, level: float = 0.95
+) -> Difference:
+    """Difference in accuracy of two arms when S seeds of each predict the same N test images.
+
+    `correct_a`, `correct_b`: bool or 0/1, [S, N], S >= 2, N >= 2; seed s of one arm is paired with
+    seed s of the other. Seeds and images are crossed random effects, so
+
+        se^2 = var_seeds(mean over images of d) / S + var_images(mean over seeds of d) / N,
+
+    which counts the residual twice and is therefore never too small on average (the moment
+    estimator behind Owen 2007, "The pigeonhole bootstrap"). Degrees of freedom: Satterthwaite 1946.
+    If every image differs the same way in every seed there is no spread; p is then McNemar's exact
+    one for any of the seeds, 2^(1 - N). No difference anywhere gives p = 1. With two or three seeds
+    that differ far more than images do, a 95% interval holds about 92% to 93%; from five on, 94%.
+    """
+    d_SN = _pairs(correct_a, correct_b, 2)
+    if _constant(d_SN):
+        return _without_spread(float(d_SN.flat[0]), d_SN.shape[1])
+    seeds, images = (_variance_of_mean(d_SN.mean(axis=axis)) for axis in (1, 0))
+    df_seeds, df_images = (n - 1 for n in d_SN.shape)
+    if seeds + images < 1e-24:  # as in [[0, 1], [1, 0]]: only the residual varies
+        variance = float(d_SN.var(ddof=1)) / d_SN.size
+        return _from_t(float(d_SN.mean()), variance, df_seeds * df_images, level)
+    df = (seeds + images) ** 2 / (seeds**2 / df_seeds + images**2 / df_images)
+    return _from_t(float(d_SN.mean()), images, df_images, level)
+
+
+def holm(p_values: npt.ArrayLike) -> Array:
+    """p corrected for the number of tests made, [M] in the order given (Holm 1979, step-down)."""
+    p_M = np.asarray(p_values, dtype=np.float64).reshape(-1)
+    if not np.all((p_M >= 0) & (p_M <= 1)):
+        raise UsageError(f"Expected p values from 0 to 1; got {p_M.tolist()}.", code="bad-p")
+    order = np.argsort(p_M, kind="stable")
+    steps = p_M[order] * np.arange(len(p_M), 0, -1)
+    corrected = np.empty_like(p_M)
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return corrected
+
+
+def mcnemar(correct_a: npt.ArrayLike, correct_b: npt.ArrayLike, mid_p: bool = False) -> float:
+    """Two-sided p that two classifiers err equally often on the same images, bool [N].
+
+    Exact binomial test of the discordant images (McNemar 1947), never liberal; `mid_p` takes half
+    of the observed table's probability off, which is nearer to the nominal level (Fagerland,
+    Lydersen and Laake 2013).
+    """
+    a, b = (np.asarray(x).astype(bool) for x in (correct_a, correct_b))
+    _same_shape(a, b)
+    only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
+    n, few = only_a + only_b, min(only_a, only_b)
+    if n == 0:
+        return 1.0
+    exact = min(1.0, 2 * float(stats.binom.cdf(few, n, 0.5)))
+    observed = float(stats.binom.pmf(few, n, 0.5))
+    # Unequal counts stand in both tails of the exact p, equal ones in the middle and only once.
+    both = 0.5 if only_a == only_b else 1.0
+    return exact - both * observed if mid_p else exact
+
+
+def bootstrap_interval(
+    values: npt.ArrayLike,
+    statistic: Callable[[Array], Any] = np.mean,
+    *,
+    seed: int = 0,
+    n: int = 10_000,
+    level: float = 0.95,
+) -> Interval:
+    """Percentile bootstrap interval of ``statistic(values)`` (Efron and Tibshirani 1993).
+
+    `values` [N] are resampled with replacement. A matrix [S, N] has its rows and its columns
+    resampled independently: Owen's (2007) pigeonhole bootstrap for crossed effects.
+    The interval's `mean` is the statistic of the values as they came.
+    """
+    data = np.asarray(values, dtype=np.float64)
+    data = _finite(data, data.ndim if data.ndim in (1, 2) else 1)
+    rng = np.random.default_rng(seed)
+    draws = [
+        float(statistic(data[np.ix_(*(rng.integers(0, m, m) for m in data.shape))]))
+        for _ in range(n)
+    ]
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(statistic(data)), float(low), float(high), len(data))
+
+
+def seeds_needed(difference: float, sd: float, power: float = 0.8, alpha: float = 0.05) -> int:
+    """The least number of seeds with which a two-sided paired t-test finds `difference`.
+
+    `sd` is the standard deviation of the paired differences over seeds. Exact, by the noncentral t
+    distribution (Cohen 1988). Raises `UsageError` (``bad-effect``) if no number of seeds would do.
+    """
+    if not (difference and np.isfinite(difference) and sd >= 0 and alpha < power < 1):
+        raise UsageError(
+            f"Expected a difference other than 0, sd >= 0 and power between alpha and 1; "
+            f"got difference {difference}, sd {sd}, power {power}, alpha {alpha}.",
+            hint="Give the smallest difference that would matter to you.",
+            code="bad-effect",
+        )
+    # Ten standard deviations need two or three seeds; beyond, the noncentral t may overflow.
+    effect = 10.0 if sd == 0 else min(abs(difference) / sd, 10.0)
+    enough = 4
+    while _power(enough, effect, alpha) < power:
+        enough *= 2
+    return 2 + bisect_left(range(2, enough), power, key=lambda n: _power(n, effect, alpha))
+
+
+def _power(n: int, effect: float, alpha: float) -> float:
+    critical, shift = special.stdtrit(n - 1, 1 - alpha / 2), effect * np.sqrt(n)
+    both_tails = stats.nct.sf(critical, n - 1, shift) + stats.nct.cdf(-critical, n - 1, shift)
+    return float(both_tails)
+
+
+def _t_quantile(df: float, level: float) -> float:
+    return float(special.stdtrit(df, (1 + level) / 2))
+
+
+def _from_t(difference: float, variance: float, df: float, level: float) -> Difference:
+    error = float(np.sqrt(variance))
+    half = _t_quantile(df, level) * error
+    p = 2 * float(special.stdtr(df, -abs(difference) / error))
+    return Difference(difference, difference - half, difference + half, p, error, float(df))
+
+
+def _without_spread(difference: float, signs: int) -> Difference:
+    p = 2.0 ** (1 - signs) if difference else 1.0
+    return Difference(difference, difference, difference, p, 0.0, float(signs - 1))
+
+
+def _constant(d: Array) -> bool:
+    # 0.9 - 0.8 and 0.7 - 0.6 differ in the last bit; accuracies differ by far more than 1e-12.
+    return float(np.ptp(d)) <= 1e-12
+
+
+def _variance_of_mean(values: Array) -> float:
+    return float(values.var(ddof=1)) / len(values)
+
+
+def _pairs(a: npt.ArrayLike, b: npt.ArrayLike, ndim: int) -> Array:
+    first, second = _finite(a, ndim), _finite(b, ndim)
+    _same_shape(first, second)
+    return first - second
+
+
+def _same_shape(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> None:
+    if a.shape != b.shape:
+        raise UsageError(
+            f"Expected both arms on the same seeds and images; got shapes {a.shape} and {b.shape}.",
+            hint="Run the arm that has fewer again with the same seeds and the same test part.",
+            code="unpaired",
+        )
+
+
+def _finite(values: npt.ArrayLike, ndim: int) -> Array:
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != ndim or min(array.shape) < 2:
+        raise UsageError(
+            f"Expected {ndim} axes with at least two values on each; got shape {array.shape}.",
+            hint="One seed has no spread: use --seeds 5 or more.",
+            code="too-few-seeds",
+        )
+    if not np.isfinite(array).all():
+        raise UsageError(
+            "Expected finite values; got NaN or infinity.",
+            hint="Leave out the run that failed, or run it again.",
+            code="not-finite",
+        )
+    return array

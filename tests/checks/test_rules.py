@@ -1,0 +1,158 @@
+"""Each rule fires on what it is for, is silent on what is right, and when it knows nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from latens import catalog
+from latens.checks.context import Context
+from latens.checks.hashes import image_hashes
+from latens.checks.run import ROOM, run_checks
+from latens.data.image_set import ImageSet
+
+RULES = catalog.names(ROOM)
+FIRST, LAST = np.arange(12), np.arange(12, 20)
+
+
+def image_set(seed: int = 0, **changes: Any) -> ImageSet:
+    pixels = np.random.default_rng(seed).integers(0, 256, (20, 1, 8, 8), dtype=np.uint8)
+    fields: dict[str, Any] = {"labels": np.arange(20) % 2, "class_names": ("cat", "dog")}
+    return ImageSet(pixels, **(fields | changes))
+
+
+def with_copy() -> ImageSet:
+    pixels = image_set().images.copy()
+    pixels[15] = pixels[3]
+    return ImageSet(pixels)
+
+
+def arm(mode: str, labels: int | str, seeds: int = 5) -> dict[str, Any]:
+    return {"mode": mode, "labels": labels, "accuracies": [0.9] * seeds}
+
+
+SPLIT = {"train_index": FIRST[:9], "val_index": FIRST[9:], "test_index": LAST}
+SAME = image_set()
+OTHER = ImageSet(np.concatenate([image_set(1).images, SAME.images[14:15]]))
+
+FIRES: dict[str, list[Context]] = {
+    "wide_code": [Context(code_size=784, pixels=784), Context(code_size=6272, pixels=784)],
+    "few_seeds": [Context(seeds=[0, 1, 2, 3]), Context(seeds=[0] * 5), Context(seeds=[0])],
+    "chosen_on_test": [Context(selected_on="test")],
+    "split_duplicates": [
+        Context(images=with_copy(), **SPLIT),
+        Context(images=with_copy(), val_index=FIRST, test_index=LAST),
+    ],
+    "pretrained_on_test": [
+        Context(
+            images=SAME,
+            test_index=LAST,
+            pretrain_index=np.arange(14),
+            pretrain_fingerprint=SAME.fingerprint,
+        ),
+        Context(
+            images=SAME,
+            test_index=LAST,
+            pretrain_index=np.arange(21),
+            pretrain_images=OTHER,
+            pretrain_fingerprint=OTHER.fingerprint,
+        ),
+    ],
+    "class_missing": [
+        Context(images=SAME, train_index=np.array([0, 2, 4])),
+        Context(images=SAME, train_index=FIRST, test_index=np.array([13, 15])),
+    ],
+    "unmatched_control": [
+        Context(arms=[arm("frozen", 50), arm("scratch", "all")]),
+        Context(arms=[arm("frozen", 50), arm("scratch", 50, seeds=3)]),
+    ],
+}
+SILENT: dict[str, list[Context]] = {
+    "wide_code": [Context(code_size=783, pixels=784), Context(code_size=800)],
+    "few_seeds": [Context(seeds=range(5))],
+    "chosen_on_test": [Context(selected_on="validation")],
+    "split_duplicates": [Context(images=SAME, **SPLIT), Context(images=with_copy())],
+    "pretrained_on_test": [
+        Context(
+            images=SAME,
+            test_index=LAST,
+            pretrain_index=FIRST,
+            pretrain_fingerprint=SAME.fingerprint,
+        ),
+        Context(
+            images=SAME,
+            test_index=LAST,
+            pretrain_index=np.arange(20),
+            pretrain_images=OTHER,
+            pretrain_fingerprint=OTHER.fingerprint,
+        ),
+        Context(images=SAME, test_index=LAST, pretrain_index=LAST, pretrain_fingerprint="else"),
+    ],
+    "class_missing": [
+        Context(images=SAME, train_index=FIRST, test_index=LAST),
+        Context(images=ImageSet(SAME.images), train_index=FIRST),
+    ],
+    "unmatched_control": [
+        Context(arms=[arm("frozen", 50), arm("two-phase", 50), arm("scratch", 50)]),
+        Context(arms=[arm("scratch", "all")]),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_it_fires(name: str) -> None:
+    for context in FIRES[name]:
+        found = catalog.load(ROOM, name).check(context)
+        assert found is not None
+        assert found.code == name.replace("_", "-")
+        assert found.severity in ("info", "warning", "error")
+        assert found.message.endswith(".") and "  " not in found.message
+        assert run_checks(context) == [found]
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_it_is_silent(name: str) -> None:
+    for context in SILENT[name]:
+        assert catalog.load(ROOM, name).check(context) is None
+
+
+def test_a_rule_without_its_inputs_does_not_apply() -> None:
+    assert run_checks(Context()) == []
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_it_needs_each_of_its_inputs(name: str) -> None:
+    """Any one field alone must not break a rule."""
+    full = FIRES[name][0]
+    for key, value in vars(full).items():
+        catalog.load(ROOM, name).check(Context(**{key: value}))
+
+
+def test_errors_come_first() -> None:
+    context = Context(code_size=9, pixels=9, selected_on="test", seeds=[1])
+    assert [finding.severity for finding in run_checks(context)] == ["error", "warning", "warning"]
+
+
+def test_messages_count_right() -> None:
+    found = [catalog.load(ROOM, "pretrained_on_test").check(c) for c in FIRES["pretrained_on_test"]]
+    assert [finding.message.split(" test images")[0][-8:] for finding in found] == (
+        ["of the 8"] * 2
+    )
+    assert "on 2 of" in found[0].message and "on 1 of" in found[1].message
+    missing = catalog.load(ROOM, "class_missing").check(FIRES["class_missing"][0])
+    assert "no training image of dog" in missing.message
+
+
+def test_many_missing_classes_are_not_all_listed() -> None:
+    images = image_set(class_names=tuple(f"kind{i}" for i in range(9)))
+    finding = catalog.load(ROOM, "class_missing").check(Context(images=images, train_index=FIRST))
+    assert "kind6 and 2 more" in finding.message and "kind8" not in finding.message
+
+
+def test_equal_bytes_of_another_shape_are_other_images() -> None:
+    flat = ImageSet(np.zeros((1, 1, 8, 8), dtype=np.uint8))
+    long = ImageSet(np.zeros((1, 1, 4, 16), dtype=np.uint8))
+    one = np.array([0])
+    assert image_hashes(flat, one) == image_hashes(flat, one) != image_hashes(long, one)
