@@ -42,5 +42,5 @@ def epochs(images: int, batch_size: int, least: int, steps: int) -> int:
     """`least` epochs, or more if these were fewer than `steps` updates: small sets need them."""
     return max(least, math.ceil(steps / max(1, images // batch_size)))
 
-RATES = {"adam": 5e-3, "adamw": 5e-3, "muon": 2e-2, "rmsprop": 1e-3, "sgd": 5e-2}
+RATES = {"adam": 5e-3, "adamw": 5e-3, "muon": 0.12, "rmsprop": 1e-3, "sgd": 5e-2}
 """Peak learning rates for batches of about 128."""

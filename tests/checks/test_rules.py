@@ -33,7 +33,7 @@ def arm(mode: str, labels: int | str, seeds: int = 5) -> dict[str, Any]:
     return {"mode": mode, "labels": labels, "accuracies": [0.9] * seeds}
 
 
-SPLIT = {"train_index": FIRST[:9], "val_index": FIRST[9:], "test_index": LAST}
+SPLIT: dict[str, Any] = {"train_index": FIRST[:9], "val_index": FIRST[9:], "test_index": LAST}
 SAME = image_set()
 OTHER = ImageSet(np.concatenate([image_set(1).images, SAME.images[14:15]]))
 

@@ -92,6 +92,12 @@ def test_the_ends_of_the_range_have_a_bin() -> None:
     assert (rows[0]["count"], rows[-1]["count"]) == (1, 1)
 
 
+def test_a_confidence_on_an_edge_counts_below_it() -> None:
+    """Guo's bins are (low, high]."""
+    rows = calibration_bins(np.array([0.5, 0.5, 0.75]), np.array([True, True, False]), 4)
+    assert [row["count"] for row in rows] == [0, 2, 1, 0]
+
+
 @given(SEEDS)
 def test_order_does_not_matter(seed: int) -> None:
     labels, probabilities = predictions(seed, 60)

@@ -25,6 +25,7 @@ class ImageSet:
         name: what a person would call it (``"mnist"``).
         test_start: images from this index on are the official test part; None if there is none.
         notes: what was done on the way in (converted sizes, skipped files), one sentence each.
+        skipped: names of files that could not be read and are not in `images`.
     """
 
     images: npt.NDArray[np.uint8]
@@ -33,6 +34,7 @@ class ImageSet:
     name: str = "images"
     test_start: int | None = None
     notes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8 or self.images.ndim != 4:
@@ -82,7 +84,9 @@ class ImageSet:
 
         Read in chunks, so that a memory-mapped set is never in memory as a whole.
         """
-        digest = hashlib.sha256(f"{self.images.shape} {self.test_start} {self.class_names}".encode())
+        digest = hashlib.sha256(
+            f"{self.images.shape} {self.test_start} {self.class_names}".encode()
+        )
         for start in range(0, len(self), 4096):
             digest.update(np.ascontiguousarray(self.images[start : start + 4096]).data)
         if self.labels is not None:
@@ -91,4 +95,7 @@ class ImageSet:
 
     def with_notes(self, *notes: str) -> ImageSet:
         """The same set with more said about its way in."""
-        return replace(self, notes=(*self.notes, *notes))
+        told = replace(self, notes=(*self.notes, *notes))
+        if "fingerprint" in self.__dict__:  # it does not depend on notes: spare the second reading
+            told.__dict__["fingerprint"] = self.fingerprint
+        return told

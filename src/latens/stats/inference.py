@@ -91,7 +91,7 @@ def crossed_paired_difference(
         variance = float(d_SN.var(ddof=1)) / d_SN.size
         return _from_t(float(d_SN.mean()), variance, df_seeds * df_images, level)
     df = (seeds + images) ** 2 / (seeds**2 / df_seeds + images**2 / df_images)
-    return _from_t(float(d_SN.mean()), images, df_images, level)
+    return _from_t(float(d_SN.mean()), seeds + images, df, level)
 
 
 def holm(p_values: npt.ArrayLike) -> Array:

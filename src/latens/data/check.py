@@ -1,0 +1,173 @@
+"""Look at data before training on it: counts, damage, duplicates, leaks."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from latens.data.convert import Size
+from latens.data.duplicates import groups
+from latens.data.finding import Finding
+from latens.data.image_set import UNLABELLED, ImageSet
+from latens.data.load import load
+from latens.progress import Progress, silent
+
+IMBALANCE = 3  # the largest class against the smallest, from which on we speak up
+_BATCH, _FILTERS, _COPIES, _BASE = 128, 32, 12, 350 << 20
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """What `check` found.
+
+    Attributes:
+        name: of the image set.
+        images: how many, test part included.
+        size: height and width.
+        channels: 1 to 4.
+        classes: images of each class, test part included; empty without labels.
+        train: images of each class in the training part.
+        test: images of each class in the official test part.
+        memory: bytes: ``images`` as uint8, ``training`` roughly in all (a convolutional
+            autoencoder of 32 filters at batch 128, with the program itself).
+        notes: what was done on the way in.
+        findings: what is worth knowing, the gravest first.
+        fingerprint: of the image set.
+    """
+
+    name: str
+    images: int
+    size: list[int]
+    channels: int
+    classes: dict[str, int]
+    train: dict[str, int]
+    test: dict[str, int]
+    memory: dict[str, int]
+    fingerprint: str
+    notes: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form for ``--json``."""
+        return asdict(self)
+
+
+def check(
+    data: Any,
+    *,
+    size: Size | None = None,
+    channels: int | None = None,
+    progress: Progress = silent,
+) -> DataReport:
+    """Load `data` (as `latens.data.load.load` does) and look at every image."""
+    images = load(data, size=size, channels=channels, progress=progress)
+    count, height, width = images.shape
+    pixels = images.images.nbytes
+    working = _BATCH * height * width * _FILTERS * 4 * _COPIES
+    held = 0 if isinstance(images.images, np.memmap) else pixels
+    return DataReport(
+        name=images.name,
+        images=len(images),
+        size=[height, width],
+        channels=count,
+        classes=_counts(images, 0, len(images)),
+        train=_counts(images, 0, images.train_count),
+        test=_counts(images, images.train_count, len(images)),
+        memory={"images": pixels, "training": _BASE + held + working},
+        fingerprint=images.fingerprint,
+        notes=list(images.notes),
+        findings=findings(images, progress),
+    )
+
+
+def findings(images: ImageSet, progress: Progress = silent) -> list[Finding]:
+    """All findings about an image set, errors first."""
+    found = [
+        *_skipped(images),
+        *_labelling(images),
+        *_duplicates(images, groups(images.images, progress)),
+        *_values(images, progress),
+    ]
+    return sorted(found, key=lambda finding: ("error", "warning", "info").index(finding.severity))
+
+
+def _counts(images: ImageSet, start: int, stop: int) -> dict[str, int]:
+    if images.labels is None or start == stop:
+        return {}
+    part = images.labels[start:stop]
+    counts = np.bincount(part[part != UNLABELLED], minlength=len(images.class_names))
+    return {name: int(count) for name, count in zip(images.class_names, counts, strict=True)}
+
+
+def _skipped(images: ImageSet) -> list[Finding]:
+    if not images.skipped:
+        return []
+    shown = ", ".join(images.skipped[:3])
+    text = f"{len(images.skipped)} files cannot be read and are left out, such as {shown}."
+    return [Finding("corrupt-files", "warning", text)]
+
+
+def _labelling(images: ImageSet) -> list[Finding]:
+    counts = _counts(images, 0, images.train_count)
+    present = {name: count for name, count in counts.items() if count}
+    found = []
+    if not present:
+        text = "No image has a label: the set serves for pretraining only."
+        return [Finding("unlabelled", "info", text)]
+    if len(present) == 1:
+        text = f"All images are of one class ({next(iter(present))}): nothing can be told apart."
+        found.append(Finding("single-class", "warning", text))
+    absent = [name for name, count in counts.items() if not count]
+    if absent:
+        text = f"No training image is of class {', '.join(absent)}."
+        found.append(Finding("absent-class", "warning", text))
+    most, least = max(present, key=present.__getitem__), min(present, key=present.__getitem__)
+    if present[most] >= IMBALANCE * present[least]:
+        text = f"Classes are imbalanced: {most} has {present[most]} training images, "
+        text += f"{least} {present[least]}. Accuracy alone will flatter."
+        found.append(Finding("imbalanced", "warning", text))
+    missing = int((np.asarray(images.labels) == UNLABELLED).sum())
+    if missing:
+        text = f"{missing} images have no label; they serve for pretraining only."
+        found.append(Finding("partly-labelled", "info", text))
+    return found
+
+
+def _duplicates(images: ImageSet, group: np.ndarray) -> list[Finding]:
+    found = []
+    again = int((group != np.arange(len(group))).sum())
+    if again:
+        text = f"{again} images repeat an earlier one byte for byte."
+        found.append(Finding("duplicates", "info", text))
+    train = group[: images.train_count]
+    leaked = int(np.isin(group[images.train_count :], train).sum())
+    if leaked:
+        text = f"{leaked} test images are also in the training part: their results flatter."
+        found.append(Finding("leak", "warning", text))
+    if images.labels is not None:
+        first = images.labels[group]
+        other = (first != images.labels) & (first != UNLABELLED) & (images.labels != UNLABELLED)
+        if other.any():
+            text = f"{int(other.sum())} images have another label than an identical image."
+            found.append(Finding("labels-disagree", "warning", text))
+    return found
+
+
+def _values(images: ImageSet, progress: Progress) -> list[Finding]:
+    constant, brightest, step = 0, 0, 4096
+    for start in range(0, len(images), step):
+        rows = np.asarray(images.images[start : start + step]).reshape(-1, np.prod(images.shape))
+        low, high = rows.min(1), rows.max(1)
+        constant += int((low == high).sum())
+        brightest = max(brightest, int(high.max()))
+        progress("looking at values", min(start + step, len(images)), len(images))
+    found = []
+    if brightest <= 1:
+        text = "No pixel is above 1 of 255: the images were probably scaled to 0..1 before."
+        found.append(Finding("dark", "error", text))
+    if constant:
+        text = f"{constant} images have one value everywhere: they are empty or damaged."
+        found.append(Finding("constant-images", "warning", text))
+    return found

@@ -1,0 +1,122 @@
+"""From a name to a place: an existing path, `$LATENS_DATA`, the cache, the system, a download."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from latens.data import download
+from latens.data.download import REMOTES
+from latens.errors import DataError, unknown_name
+from latens.progress import Progress, silent
+
+SYSTEM = Path("/usr/share/datasets")
+BUILT_IN = {"digits": "1,797 handwritten digits of 8x8 pixels, from scikit-learn"}
+
+# What may follow a name in one of the folders; a pack is the quickest to open, so it comes first.
+_ENDINGS = (".pack", "", ".tar", ".tar.xz", ".tar.gz", ".tgz", ".tar.bz2", ".zip", ".npz", ".npy")
+
+
+@dataclass(frozen=True)
+class Named:
+    """A name that `find` understands.
+
+    Attributes:
+        name: what to type.
+        where: its path, ``"built in"``, or ``"download"``.
+        description: one line.
+        size: bytes on disk or to download; None for a built-in set.
+    """
+
+    name: str
+    where: str
+    description: str
+    size: int | None
+
+
+def find(name: str | Path, progress: Progress = silent) -> Path:
+    """The path that `name` means; a known set that is nowhere is downloaded to the cache.
+
+    A built-in set has its name as path. Raises `UsageError` for an unknown name, with the known
+    ones; `DataError` if a path does not exist or a download fails.
+    """
+    path = Path(name).expanduser()
+    if path.exists():
+        return path
+    if isinstance(name, Path) or _looks_like_path(name):
+        raise DataError(
+            f"Expected an existing file or folder; there is no {name}.",
+            hint="Check the path; latens data list shows what goes by name.",
+            code="no-such-path",
+        )
+    if name in BUILT_IN:
+        return Path(name)
+    for folder in folders():
+        if found := _in_folder(folder, name):
+            return found
+    if name in REMOTES:
+        return download.fetch(REMOTES[name], download.cache() / name, progress)
+    raise unknown_name("data set", name, {named.name for named in known()})
+
+
+def known() -> list[Named]:
+    """All names, sorted: built in, found in the folders, or to be downloaded."""
+    found = {name: Named(name, "built in", text, None) for name, text in BUILT_IN.items()}
+    for folder in folders():
+        for name in _names_in(folder):
+            path = _in_folder(folder, name)
+            if path and name not in found:
+                found[name] = Named(name, str(path), _describe(name, path), _bytes(path))
+    for name, remote in REMOTES.items():
+        found.setdefault(name, Named(name, "download", remote.description, remote.size))
+    return [found[name] for name in sorted(found)]
+
+
+def folders() -> list[Path]:
+    """Where names are looked for, in this order: `$LATENS_DATA`, the cache, the system's data."""
+    asked = [Path(part) for part in os.environ.get("LATENS_DATA", "").split(os.pathsep) if part]
+    return [*asked, download.cache(), SYSTEM]
+
+
+def _looks_like_path(name: str) -> bool:
+    return any(mark in name for mark in ("/", os.sep)) or name.startswith((".", "~"))
+
+
+def _in_folder(folder: Path, name: str) -> Path | None:
+    """The first of ``name.pack``, ``name``, ``name.tar`` ... in `folder`; a download only whole."""
+    for ending in _ENDINGS:
+        path = folder / f"{name}{ending}"
+        if path.exists() and not (folder == download.cache() and _partial(path)):
+            return path
+    return None
+
+
+def _partial(path: Path) -> bool:
+    remote = REMOTES.get(path.name)
+    return remote is not None and not remote.complete(path)
+
+
+def _names_in(folder: Path) -> Iterator[str]:
+    """Names of the folders and archives directly in `folder`."""
+    if not folder.is_dir():
+        return
+    for path in sorted(folder.iterdir()):
+        ending = next((e for e in _ENDINGS if e and path.name.lower().endswith(e)), "")
+        if not path.name.startswith(".") and (path.is_dir() or ending):
+            yield path.name[: len(path.name) - len(ending)]
+
+
+def _describe(name: str, path: Path) -> str:
+    if name in REMOTES:
+        return REMOTES[name].description
+    if path.suffix == ".pack":
+        return "pack"
+    return "folder" if path.is_dir() else "archive"
+
+
+def _bytes(path: Path) -> int:
+    if path.is_file():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
