@@ -22,6 +22,11 @@ HEAD = HeadSpec(hidden=(100,), dropout=0.3, pool="mean-max")
 LATENT = 64
 
 
+def latent(image_shape: tuple[int, int, int]) -> int:
+    """The width of the default code: 64 numbers, and at most a quarter of the image's."""
+    return max(1, min(LATENT, math.prod(image_shape) // 4))
+
+
 def encoder(latent: int | None) -> ConvSpec:
     """A strided network: quick on a CPU, because most of its work is done at a quarter size.
 
@@ -41,6 +46,7 @@ def encoder(latent: int | None) -> ConvSpec:
 def epochs(images: int, batch_size: int, least: int, steps: int) -> int:
     """`least` epochs, or more if these were fewer than `steps` updates: small sets need them."""
     return max(least, math.ceil(steps / max(1, images // batch_size)))
+
 
 RATES = {"adam": 5e-3, "adamw": 5e-3, "muon": 0.12, "rmsprop": 1e-3, "sgd": 5e-2}
 """Peak learning rates for batches of about 128."""

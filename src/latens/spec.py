@@ -2,7 +2,7 @@
 
 A spec names what to build and never holds weights. Specs are frozen and refuse unknown fields; an
 invalid value ends in one sentence that names the field (`parse`). Adding a field with a default
-keeps `VERSION`; changing what a field means raises it.
+keeps `RunSpec.version`; changing what a field means raises it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from latens.errors import UsageError
-
-VERSION = 1
 
 Positive: TypeAlias = Annotated[int, Field(ge=1)]
 Fraction: TypeAlias = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -143,9 +141,7 @@ class ClassifySpec(Spec):
     label_smoothing: Fraction = 0.0
 
 
-ObjectiveSpec: TypeAlias = Annotated[
-    ReconstructSpec | ClassifySpec, Field(discriminator="kind")
-]
+ObjectiveSpec: TypeAlias = Annotated[ReconstructSpec | ClassifySpec, Field(discriminator="kind")]
 
 
 class PhaseSpec(Spec):
@@ -164,7 +160,8 @@ class TrainSpec(Spec):
     """How to train, apart from the phases.
 
     `keep` says which weights the run ends with: those of the best epoch on validation, or the
-    last. `early_stopping` is a patience in validations, which come every `validate_every` epochs. `threads` is None for the machine's choice.
+    last. `early_stopping` is a patience in validations, which come every `validate_every`
+    epochs. `threads` is None for the machine's choice.
     """
 
     batch_size: Positive = 128
@@ -189,7 +186,7 @@ class Origin(Spec):
 class RunSpec(Spec):
     """Everything that one training was asked to do."""
 
-    version: Literal[1] = VERSION
+    version: Literal[1] = 1
     task: Literal["pretrain", "classify"]
     data: DataSpec
     encoder: EncoderSpec = ConvSpec()

@@ -271,7 +271,7 @@ def _comparisons(arms: list[_Arm]) -> list[dict[str, Any]]:
     pretrained = [arm for arm in arms if arm.mode != "scratch"]
     found = [stats.crossed_paired_difference(a.correct, control[a.labels].correct)
              for a in pretrained]  # fmt: skip
-    corrected = stats.holm([d.p for d in found]) if found else []
+    corrected = stats.holm([d.p for d in found])
     return [
         {
             "labels": arm.labels,

@@ -65,9 +65,7 @@ def predict(
     shape, names = folder.environment()["data_shape"], folder.environment()["class_names"]
     channels, height, width = (int(n) for n in shape)
     files, images = _read(pictures, (height, width), channels, progress)
-    template = ImageSet(
-        images.images[:1], np.zeros(1, np.int64), tuple(names), name=images.name
-    )
+    template = ImageSet(images.images[:1], np.zeros(1, np.int64), tuple(names), name=images.name)
     model = build_model(spec, template)
     checkpoint.load_model(folder, model)
     where = place(spec.train.model_copy(update={"device": device})).device

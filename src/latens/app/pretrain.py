@@ -138,7 +138,9 @@ def pretrain(
             "down_after": tuple(range(1, min(2, len(up)) + 1)),
         }  # fmt: skip
     else:
-        encoder = recipes.encoder(recipes.LATENT if latent is None else latent or None).model_dump()
+        encoder = recipes.encoder(
+            recipes.latent(images.shape) if latent is None else latent or None
+        ).model_dump()
     if network == "conv":
         encoder["convs_per_block"] = convs_per_block
     encoder["dropout"] = dropout
@@ -170,9 +172,7 @@ def pretrain(
     return finish(start(spec, images, folder, observers=observers), progress, report)
 
 
-def finish(
-    trained: Trained, progress: Progress = silent, report: bool = True
-) -> PretrainResult:
+def finish(trained: Trained, progress: Progress = silent, report: bool = True) -> PretrainResult:
     """Evaluate a trained autoencoder on validation, note findings, draw the report."""
     run, model, images = trained.run, trained.model, trained.images
     values, arrays = reconstruction(
@@ -215,6 +215,4 @@ def resume(
     progress: Progress = silent,
 ) -> PretrainResult:
     """Go on with an autoencoder's training where it stopped; the same bits as without the stop."""
-    return finish(
-        resume_training(run, data, observers=observers, progress=progress), progress
-    )
+    return finish(resume_training(run, data, observers=observers, progress=progress), progress)

@@ -109,7 +109,8 @@ def require_same_data(run: RunFolder, images: ImageSet) -> None:
 def with_labels(images: ImageSet, index: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Those of `index` whose images have a label."""
     assert images.labels is not None
-    return index[images.labels[index] != UNLABELLED]
+    labelled: npt.NDArray[np.int64] = index[images.labels[index] != UNLABELLED]
+    return labelled
 
 
 def draw_split(spec: RunSpec, images: ImageSet) -> Split:

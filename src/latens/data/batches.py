@@ -90,8 +90,8 @@ class Batches:
             free, _ = torch.cuda.mem_get_info(device)
             if images.nbytes > free * _RESIDENT_FRACTION:
                 return
-        if not images.flags.writeable:  # torch warns of tensors over read-only memory
-            images = images.copy()
+        # torch warns of tensors over read-only memory and refuses arrays that run backwards.
+        images = np.require(images, requirements=["C", "W"])
         self._images = torch.from_numpy(images).to(device)
 
     def _batch(self, index: Tensor) -> Batch:

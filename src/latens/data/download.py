@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import logging
-import os
 import tempfile
 import zlib
 from dataclasses import dataclass
@@ -120,7 +119,7 @@ def _fetch_file(remote: Remote, file: str, digest: str, folder: Path, progress: 
         try:
             with tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as place:
                 got = _retrieve(mirror + file, digest, Path(place), progress)
-                os.replace(got, folder / file)
+                got.replace(folder / file)
             return
         except (OSError, ValueError, EOFError, zlib.error) as error:  # requests' are OSErrors
             tried.append(f"{mirror.split('/')[2]}: {_reason(error)}")
@@ -143,7 +142,7 @@ def _retrieve(url: str, digest: str, place: Path, progress: Progress) -> Path:
 
 def _sha256_unpacked(path: Path) -> str:
     with gzip.open(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class _Bar:

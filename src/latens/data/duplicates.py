@@ -23,7 +23,7 @@ def groups(images: Pixels, progress: Progress = silent) -> npt.NDArray[np.int64]
     out = np.empty(len(images), np.int64)
     for start in range(0, len(images), _CHUNK):
         chunk = np.ascontiguousarray(images[start : start + _CHUNK]).reshape(-1)
-        rows = memoryview(chunk).cast("B")
+        rows = chunk.data
         width = len(rows) // min(_CHUNK, len(images) - start)
         for index in range(start, min(start + _CHUNK, len(images))):
             row = rows[(index - start) * width : (index - start + 1) * width]

@@ -84,7 +84,7 @@ def _write(images: ImageSet, place: Path, progress: Progress) -> None:
         images.images.flush()
     else:
         _copy(images.images, place / "whole.npy", progress)
-        os.replace(place / "whole.npy", file)
+        (place / "whole.npy").replace(file)
     if images.labels is not None:
         np.save(place / "labels.npy", images.labels)
     for written in place.iterdir():

@@ -102,10 +102,11 @@ def decode(content: bytes, size: Size | None, channels: int | None) -> tuple[Pix
     Raises `Unreadable`, or `DataError` for one of more than `PIXEL_LIMIT` pixels.
     """
     try:
-        picture = Image.open(io.BytesIO(content), formats=FORMATS)
-        _refuse_bomb(picture)
-        if size and picture.format == "JPEG":
-            picture.draft(None, (2 * max(size), 2 * max(size)))  # decodes photographs 8x faster
+        opened = Image.open(io.BytesIO(content), formats=FORMATS)
+        _refuse_bomb(opened)
+        if size:
+            opened.draft(None, (2 * max(size), 2 * max(size)))  # JPEG: at 1/2 to 1/8, far faster
+        picture: Image.Image = opened
         if picture.getexif().get(_ORIENTATION, 1) != 1:
             picture = ImageOps.exif_transpose(picture)
         had = "transparent" if picture.has_transparency_data else picture.mode

@@ -165,7 +165,7 @@ class TarTree:
                 name = clean(member.name)
                 if name and member.isreg():
                     yield name, member.size, lambda member=member: self._content(tar, member)  # type: ignore[misc]
-                tar.members = []  # else tarfile remembers every member it has seen
+                tar.members = []  # type: ignore[attr-defined]  # else tarfile remembers every member it has seen
 
     def _content(self, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
         _small(self.path, member.name, member.size)
@@ -220,9 +220,8 @@ def _told(path: Path) -> Iterator[None]:
         ) from error
 
 
-PICTURES = frozenset(
-    ".png .jpg .jpeg .jpe .jfif .bmp .gif .tif .tiff .webp .ppm .pgm .pbm .pnm".split()
-)
+_ENDINGS = "png,jpg,jpeg,jpe,jfif,bmp,gif,tif,tiff,webp,ppm,pgm,pbm,pnm"
+PICTURES = frozenset(f".{ending}" for ending in _ENDINGS.split(","))
 
 
 def is_picture(name: str) -> bool:

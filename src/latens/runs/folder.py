@@ -1,12 +1,12 @@
 """One run on disk. The folder is the truth; see docs/decisions for why each file is what it is.
 
-    RUN/spec.json            what was asked, complete enough to run it again
-        environment.json     versions, device, data fingerprint
-        split.npz            indices of train, validation and test
-        metrics.jsonl        one record an epoch, append-only
-        weights/             safetensors; LAST names the newest complete one
-        results/             <name>.json and <name>.npz
-        report/              figures and one page
+RUN/spec.json            what was asked, complete enough to run it again
+    environment.json     versions, device, data fingerprint
+    split.npz            indices of train, validation and test
+    metrics.jsonl        one record an epoch, append-only
+    weights/             safetensors; LAST names the newest complete one
+    results/             <name>.json and <name>.npz
+    report/              figures and one page
 """
 
 from __future__ import annotations

@@ -89,6 +89,7 @@ def _adam(parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[st
 def orthogonalised(matrix: Tensor, steps: int = 5) -> Tensor:
     """A matrix with the same singular vectors and all singular values near 1 (0.7 to 1.2)."""
     a, b, c = _NEWTON_SCHULZ
+    x: Tensor
     tall = matrix.shape[0] > matrix.shape[1]
     x = (matrix.T if tall else matrix) / (matrix.norm() + 1e-7)
     for _ in range(steps):

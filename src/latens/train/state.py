@@ -42,5 +42,7 @@ class State:
 
     def numbers(self) -> dict[str, Any]:
         """Everything that is not a tensor, as JSON."""
-        plain = {name: value for name, value in vars(self).items() if name not in ("totals", "best")}
+        plain = {
+            name: value for name, value in vars(self).items() if name not in ("totals", "best")
+        }
         return {**plain, "counts": self.totals.counts}

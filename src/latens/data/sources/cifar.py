@@ -23,8 +23,9 @@ from latens.progress import Progress, silent
 
 DESCRIPTION = "CIFAR-10 batches (data_batch_1 to 5 and test_batch; binary or pickled)"
 
-CLASSES = ("airplane", "automobile", "bird", "cat", "deer")
-CLASSES += ("dog", "frog", "horse", "ship", "truck")
+CLASSES = tuple(
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+)
 _RECORD = 1 + 3 * 32 * 32
 _NAME = re.compile(r"(data_batch_[1-5]|test_batch)(\.bin)?")
 
@@ -36,8 +37,8 @@ def sniff(path: Path) -> bool:
     if path.is_dir():
         inner = [*path.iterdir(), *path.glob("cifar-10-batches-*/*")]
         return any(_NAME.fullmatch(file.name) for file in inner)
-    if _NAME.fullmatch(path.name):
-        return True
+    if not path.is_file() or _NAME.fullmatch(path.name):
+        return path.is_file()
     size = path.stat().st_size
     return path.suffix == ".bin" and size > 0 and size % _RECORD == 0
 
@@ -88,7 +89,7 @@ def parse(content: bytes, name: str) -> Batch:
     """One batch: uint8 ``[N, 3, 32, 32]`` and int64 ``[N]``, 0 to 9."""
     pickled = content[:1] == b"\x80" and not name.endswith(".bin")
     images, labels = _pickled(content, name) if pickled else _binary(content, name)
-    if labels.size and not (0 <= labels.min() and labels.max() < len(CLASSES)):
+    if labels.size and (labels.min() < 0 or labels.max() >= len(CLASSES)):
         raise _bad(name, f"a label of {labels.max()}", "labels from 0 to 9")
     return images, labels
 

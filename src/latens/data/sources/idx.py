@@ -33,8 +33,20 @@ _TYPES = {0x08: "uint8", 0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "floa
 _NAME = re.compile(r"(train|t10k|test)[-_.]?(images|labels).*?(idx|ubyte)", re.IGNORECASE)
 
 # The published Fashion-MNIST has its class names on a web page only: we know it by its labels.
-_FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat")
-_FASHION += ("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+_FASHION = tuple(
+    [
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ]
+)
 _KNOWN_LABELS = {
     "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9": _FASHION,
     "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34": _FASHION,
@@ -45,8 +57,8 @@ def sniff(path: Path) -> bool:
     """Whether `path` is an IDX file (by its first bytes or its name) or a folder with such."""
     if path.is_dir():
         return any(_NAME.match(file.name) for file in [*path.iterdir(), *path.glob("raw/*")])
-    if _NAME.match(path.name):
-        return True
+    if not path.is_file() or _NAME.match(path.name):
+        return path.is_file()
     head = _head(path)
     return len(head) == 4 and head[:2] == b"\0\0" and head[2] in _TYPES and 1 <= head[3] <= 4
 
@@ -139,7 +151,7 @@ def _images(content: bytes, name: str) -> Pixels:
     return values[:, None]
 
 
-def _labels(content: bytes, name: str, images: int) -> tuple[npt.NDArray[np.int64], bytes]:
+def _labels(content: bytes, name: str, images: int) -> npt.NDArray[np.int64]:
     values = parse(content, name)
     if values.ndim != 1:
         raise _wrong(name, "IDX labels of one axis", f"{values.ndim} axes")
@@ -149,7 +161,7 @@ def _labels(content: bytes, name: str, images: int) -> tuple[npt.NDArray[np.int6
             hint="Images and labels must come from the same set.",
             code="counts-disagree",
         )
-    return values.astype(np.int64), content
+    return values.astype(np.int64)
 
 
 def _labels_of(
@@ -165,7 +177,7 @@ def _labels_of(
                 tree.path, f"{role.replace('test', 't10k').replace(' ', '-')}-idx1-ubyte"
             )
     parts = [
-        _labels(tree.read(found[role]), found[role], count)[0]
+        _labels(tree.read(found[role]), found[role], count)
         for role, count in zip(roles, counts, strict=True)
     ]
     return np.concatenate(parts), _class_names(parts)
@@ -186,7 +198,7 @@ def _read_file(path: Path) -> ImageSet:
     if beside is None:
         note = f"No labels file lies beside {path.name}: the images are unlabelled."
         return ImageSet(images.copy(), name=name, notes=(note,))
-    labels, _ = _labels(beside.read_bytes(), beside.name, len(images))
+    labels = _labels(beside.read_bytes(), beside.name, len(images))
     note = f"Labels were taken from {beside.name}, beside the images."
     return ImageSet(images.copy(), labels, _class_names([labels]), name=name, notes=(note,))
 

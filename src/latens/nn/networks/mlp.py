@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from torch import nn
 
@@ -28,7 +29,7 @@ def build_decoder(spec: MLPSpec, image_shape: tuple[int, int, int]) -> nn.Module
 
 def _stack(spec: MLPSpec, widths: tuple[int, ...]) -> list[nn.Module]:
     layers: list[nn.Module] = []
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in pairwise(widths):
         layers.append(nn.Linear(before, after, bias=not spec.batch_norm))
         if spec.batch_norm:
             layers.append(nn.BatchNorm1d(after))

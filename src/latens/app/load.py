@@ -1,0 +1,64 @@
+"""A trained run, opened for use in Python."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from latens.app.training import build_model
+from latens.data.batches import Batches
+from latens.data.image_set import ImageSet
+from latens.data.load import load as load_images
+from latens.nn.model import Model
+from latens.runs.folder import RunFolder
+from latens.spec import RunSpec, parse
+from latens.train import checkpoint
+
+BATCH = 256
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """A run's spec and its model (a `torch.nn.Module` with `encoder`, `decoder`, `head`)."""
+
+    run: RunFolder
+    spec: RunSpec
+    model: Model
+    image_shape: tuple[int, int, int]
+    class_names: tuple[str, ...]
+
+    def encode(self, data: Any) -> npt.NDArray[np.float32]:
+        """Features of images, float32 `[N, ...]`; images are converted to the run's shape."""
+        return self._over(data, self.model.encode)
+
+    def reconstruct(self, data: Any) -> npt.NDArray[np.float32]:
+        """Images as an autoencoder gives them back, float32 `[N, C, H, W]` in [0, 1]."""
+        return self._over(data, self.model.reconstruct)
+
+    @torch.no_grad()
+    def _over(self, data: Any, function: Any) -> npt.NDArray[np.float32]:
+        channels, height, width = self.image_shape
+        images = load_images(data, size=(height, width), channels=channels)
+        batches = Batches(images, np.arange(len(images)), BATCH, torch.device("cpu"))
+        return np.concatenate([function(b.images).numpy() for b in batches.in_order()])
+
+
+def load(run: str | Path) -> LoadedRun:
+    """Open a run with the weights that it ended with. Nothing is trained, nothing can run code.
+
+    Raises `RunError` if there is no such run or it has no readable weights.
+    """
+    folder = RunFolder.open(run)
+    spec = parse(RunSpec, folder.spec())
+    about = folder.environment()
+    channels, height, width = (int(n) for n in about["data_shape"])
+    names = tuple(about["class_names"])
+    blank = np.zeros((1, channels, height, width), np.uint8)
+    model = build_model(spec, ImageSet(blank, np.zeros(1, np.int64), names))
+    checkpoint.load_model(folder, model)
+    return LoadedRun(folder, spec, model.eval(), (channels, height, width), names)

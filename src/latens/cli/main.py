@@ -1,0 +1,89 @@
+"""The command `latens`, and how failures end."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from typing import Any, NoReturn
+
+import typer
+
+from latens.cli import compare, data, reuse, runs, train
+from latens.cli.screen import Screen
+from latens.errors import Interrupted, LatensError, UsageError
+
+HELP = """Pretrain autoencoders on images, reuse their encoders for classification, and learn
+honestly whether that helped.
+
+Begin with:  latens demo
+
+Then, with MNIST's four files in a folder:  latens pretrain ./mnist --out runs/ae
+"""
+
+app = typer.Typer(
+    name="latens",
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+train.add_to(app)
+reuse.add_to(app)
+compare.add_to(app)
+runs.add_to(app)
+data.add_to(app)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+    debug: bool = typer.Option(False, "--debug", help="Show tracebacks; works anywhere."),
+) -> None:
+    """Options that come before the command."""
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"latens {installed('latens')}")
+        raise typer.Exit
+
+
+def main() -> NoReturn:
+    """Run the command line; every failure ends in one sentence and an exit code of its kind."""
+    debug = "--debug" in sys.argv
+    arguments = [a for a in sys.argv[1:] if a != "--debug"]
+    try:
+        code = app(arguments, standalone_mode=False)
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        sys.exit(_fail(error, "--json" in arguments))
+    except KeyboardInterrupt:
+        sys.exit(_fail(Interrupted("Stopped.", hint="Nothing that was saved is lost."), False))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(error: Exception, as_json: bool) -> int:
+    told = _as_told(error)
+    if as_json:
+        document = {"code": told.code, "message": told.message, "hint": told.hint}
+        print(json.dumps({"error": document}, indent=2))  # noqa: T201
+    else:
+        Screen(as_json=True).error(told)
+    return told.exit_code
+
+
+def _as_told(error: Any) -> LatensError:
+    """Any exception as an error for people; our own mistakes are said to be ours."""
+    if isinstance(error, LatensError):
+        return error
+    if type(error).__name__ == "Abort":
+        return Interrupted("Stopped.")
+    if hasattr(error, "format_message"):  # a usage error from the option parser
+        hint = "See 'latens --help'." if error.format_message() else ""
+        return UsageError(error.format_message() or "Expected a command.", hint=hint)
+    return LatensError(
+        f"Something in latens went wrong that is not your mistake: {error!r}.",
+        hint="Run it again with --debug and report what it shows.",
+        code="internal",
+    )

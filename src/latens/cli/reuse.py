@@ -1,0 +1,103 @@
+"""`latens evaluate` and `latens predict`."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from latens.cli import options as o
+from latens.cli.screen import Screen
+
+MOST_SHOWN = 12
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands of this file."""
+    app.command()(evaluate)
+    app.command()(predict)
+
+
+def evaluate(
+    run: o.RunPath,
+    data: Annotated[
+        str | None, typer.Option(help="The images, if they have moved since the training.")
+    ] = None,
+    device: o.Device = "auto",
+    json: o.Json = False,
+) -> None:
+    """Read the test images, once training is over: nothing else does.
+
+    Example:  latens evaluate runs/clf
+    """
+    screen = Screen(as_json=json)
+    with screen.bars() as watch:
+        from latens.app.evaluate import Evaluation
+        from latens.app.evaluate import evaluate as evaluate_run
+
+        result = evaluate_run(run, data, device=device, progress=watch.progress)
+    screen.document(result.to_dict())
+    if isinstance(result, Evaluation):
+        _show_classifier(screen, result)
+        screen.next(f"latens predict {run} PICTURE.png")
+    else:
+        screen.say(
+            f"Test error [bold]{result.mse:.5f}[/bold] on {result.images:,} images, "
+            f"PSNR {result.psnr:.1f} dB, SSIM {result.ssim:.3f}"
+        )
+        if result.pca_mse is not None:
+            screen.say(f"PCA with the same {result.code} numbers: {result.pca_mse:.5f}")
+        screen.plain(f"Report: {result.page}")
+
+
+def _show_classifier(screen: Screen, result: Any) -> None:
+    from latens.report import text
+
+    right = round(result.accuracy * result.images)
+    screen.say(
+        f"Test accuracy [bold]{result.accuracy:.2%}[/bold]: {right:,} of {result.images:,} right, "
+        f"{result.images - right:,} wrong; loss {result.loss:.4f}"
+    )
+    screen.plain(text.classification_report(result.report))
+    if len(result.classes) <= MOST_SHOWN:
+        screen.plain(text.confusion(result.confusion, result.classes))
+    else:
+        screen.plain(text.mistakes(result.confusion, result.classes))
+    screen.plain(
+        f"Calibration: ECE {result.ece:.4f}, NLL {result.nll:.4f}, Brier {result.brier:.4f}"
+    )
+    screen.plain(f"Report with right and wrong pictures: {result.page}")
+
+
+def predict(
+    run: o.RunPath,
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Pictures, or folders of them.")
+    ],
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    device: o.Device = "auto",
+    json: o.Json = False,
+) -> None:
+    """Classify your own pictures.
+
+    Example:  latens predict runs/clf photo.png more-photos/ --csv
+    """
+    screen = Screen(as_json=json or as_csv)
+    with screen.bars() as watch:
+        from latens.app.predict import predict as predict_pictures
+
+        found = predict_pictures(run, files, device=device, progress=watch.progress)
+    if json:
+        screen.document([prediction.to_dict() for prediction in found])
+    elif as_csv:
+        writer = csv.writer(sys.stdout)
+        writer.writerow(["file", "label", "confidence", *found[0].probabilities])
+        for prediction in found:
+            numbers = [f"{p:.6f}" for p in prediction.probabilities.values()]
+            writer.writerow([prediction.file, prediction.label, prediction.confidence, *numbers])
+    else:
+        rows = [[p.file, p.label, f"{p.confidence:.1%}"] for p in found]
+        screen.table("", ["file", "class", "confidence"], rows)

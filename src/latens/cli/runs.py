@@ -1,0 +1,122 @@
+"""`latens runs`, `latens report`, `latens doctor`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from latens.cli import options as o
+from latens.cli.screen import Screen
+
+Root = Annotated[Path, typer.Option("--root", help="The folder that holds runs.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands of this file."""
+    group = typer.Typer(help="List, show and remove runs.", no_args_is_help=True)
+    group.command("list")(list_runs)
+    group.command("show")(show)
+    group.command("rm")(remove)
+    app.add_typer(group, name="runs")
+    app.command()(report)
+    app.command()(doctor)
+
+
+def list_runs(root: Root = Path("runs"), json: o.Json = False) -> None:
+    """List the runs in a folder, newest first.
+
+    Example:  latens runs list
+    """
+    from latens.app.runs import list_runs as found_in
+
+    screen = Screen(as_json=json)
+    found = found_in(root)
+    screen.document([summary.to_dict() for summary in found])
+    if not found:
+        screen.plain(f"No runs in {root}.")
+        return screen.next("latens pretrain digits")
+    rows = [[s.run, s.task, s.data, s.state, s.main_number, s.made] for s in found]
+    screen.table("", ["run", "task", "data", "state", "result", "made"], rows)
+    return None
+
+
+def show(run: o.RunPath, json: o.Json = False) -> None:
+    """Show what a run was asked, what came out, and its curve.
+
+    Example:  latens runs show runs/ae
+    """
+    from latens.app.runs import show_run
+    from latens.report.text import sparkline
+
+    screen = Screen(as_json=json)
+    details = show_run(run)
+    screen.document(details)
+    if not json:
+        for name, value in details["facts"].items():
+            screen.plain(f"{name:>14}  {value}")
+        for name, curve in details["curves"].items():
+            screen.plain(f"{name:>14}  {sparkline(curve)}  {curve[-1]:.4g}")
+        screen.findings(details["findings"])
+        screen.next(f"latens report {run}")
+
+
+def remove(
+    run: o.RunPath,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: o.Json = False,
+) -> None:
+    """Remove a run and all that is in it.
+
+    Example:  latens runs rm runs/ae --yes
+    """
+    from latens.app.runs import remove_run
+    from latens.runs.folder import RunFolder
+
+    screen = Screen(as_json=json)
+    folder = RunFolder.open(run)
+    if not yes and not json and not typer.confirm(f"Remove {folder.path} for good?"):
+        return screen.plain("Kept.")
+    remove_run(run)
+    screen.document({"removed": str(run)})
+    return screen.plain(f"Removed {run}.")
+
+
+def report(run: o.RunPath, json: o.Json = False) -> None:
+    """Draw a run's figures and page again from what it holds.
+
+    Example:  latens report runs/clf
+    """
+    from latens.report.build import build
+    from latens.runs.folder import RunFolder
+
+    screen = Screen(as_json=json)
+    with screen.bars() as watch:
+        folder = RunFolder.open(run)
+        page = build(folder, progress=watch.progress)
+    figures = sorted(str(file) for file in folder.report_dir.glob("*.png"))
+    screen.document({"run": str(run), "page": str(page), "figures": figures})
+    screen.plain(f"Report: {page}")
+    for figure in figures:
+        screen.plain(f"Figure: {figure}")
+
+
+def doctor(json: o.Json = False) -> None:
+    """Check this machine: Python, packages, devices, disk, data folders.
+
+    Example:  latens doctor
+    """
+    screen = Screen(as_json=json)
+    with screen.bars() as watch:
+        watch.progress("looking around", 0, 1)
+        from latens.app.doctor import doctor as examine
+
+        facts, findings = examine()
+    told = [finding.to_dict() for finding in findings]
+    screen.document({"facts": facts, "findings": told})
+    for name, value in facts.items():
+        screen.plain(f"{name:>14}  {value}")
+    screen.findings(told)
+    if not findings:
+        screen.say("[green]✓[/green] Nothing to mend.")
