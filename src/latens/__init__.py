@@ -50,7 +50,23 @@ _PLACES = {
     "pretrain": "latens.app.pretrain:pretrain",
 }
 
-__all__ = sorted(_PLACES)
+__all__ = [
+    "ClassifyResult",
+    "Comparison",
+    "Evaluation",
+    "ImageSet",
+    "LatensError",
+    "LoadedRun",
+    "Prediction",
+    "PretrainResult",
+    "classify",
+    "compare",
+    "evaluate",
+    "load",
+    "load_images",
+    "predict",
+    "pretrain",
+]
 
 
 def __getattr__(name: str) -> Any:

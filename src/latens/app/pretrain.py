@@ -14,7 +14,7 @@ from latens.app.training import resume as resume_training
 from latens.checks.context import Context
 from latens.checks.run import run_checks
 from latens.data.image_set import ImageSet
-from latens.errors import UsageError
+from latens.errors import unknown_name
 from latens.evaluate.autoencoder import reconstruction
 from latens.progress import Progress, silent
 from latens.report.build import build as build_report
@@ -117,30 +117,9 @@ def pretrain(
     )
     images = read_data(data, parse(DataSpec, values), progress)
     count = int(images.train_count * (1 - val_fraction))
-    report_like = any(v is not None for v in (conv_layers, kernel_size, filters))
-    if network == "mlp":
-        encoder = {"kind": "mlp", "hidden": tuple(hidden), "latent": latent or 32}
-    elif network != "conv":
-        raise UsageError(
-            f"Expected the network conv or mlp; got {network!r}.",
-            hint="Use --network conv.",
-            code="unknown-network",
-        )
-    elif report_like:
-        down, up = mirrored(
-            10 if conv_layers is None else conv_layers,
-            32 if filters is None else filters,
-            doubling=double_filters,
-        )
-        encoder = {
-            "kind": "conv", "encoder_filters": down, "decoder_filters": up,
-            "kernel_size": 3 if kernel_size is None else kernel_size, "latent": latent or None,
-            "down_after": tuple(range(1, min(2, len(up)) + 1)),
-        }  # fmt: skip
-    else:
-        encoder = recipes.encoder(
-            recipes.latent(images.shape) if latent is None else latent or None
-        ).model_dump()
+    encoder = _encoder(
+        images, network, conv_layers, kernel_size, filters, double_filters, hidden, latent
+    )
     if network == "conv":
         encoder["convs_per_block"] = convs_per_block
     encoder["dropout"] = dropout
@@ -170,6 +149,35 @@ def pretrain(
     )  # fmt: skip
     folder = Path(out) if out else next_run_path(images, "pretrain")
     return finish(start(spec, images, folder, observers=observers), progress, report)
+
+
+def _encoder(
+    images: ImageSet,
+    network: str,
+    conv_layers: int | None,
+    kernel_size: int | None,
+    filters: int | None,
+    double_filters: bool,
+    hidden: Sequence[int],
+    latent: int | None,
+) -> dict[str, Any]:
+    """The values of the encoder's spec: a dense one, the reports' kind, or latens' own."""
+    if network == "mlp":
+        return {"kind": "mlp", "hidden": tuple(hidden), "latent": latent or 32}
+    if network != "conv":
+        raise unknown_name("network", network, ("conv", "mlp"))
+    if conv_layers is None and kernel_size is None and filters is None:
+        width = recipes.latent(images.shape) if latent is None else latent or None
+        return recipes.encoder(width).model_dump()
+    down, up = mirrored(conv_layers or 10, filters or 32, doubling=double_filters)
+    return {
+        "kind": "conv",
+        "encoder_filters": down,
+        "decoder_filters": up,
+        "kernel_size": kernel_size or 3,
+        "latent": latent or None,
+        "down_after": tuple(range(1, min(2, len(up)) + 1)),
+    }
 
 
 def finish(trained: Trained, progress: Progress = silent, report: bool = True) -> PretrainResult:

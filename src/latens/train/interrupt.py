@@ -36,8 +36,12 @@ class Interrupt:
     def stop_if_asked(self, run: RunFolder | None) -> None:
         """Raise `Interrupted` if somebody asked to stop."""
         if self.asked:
-            hint = f"Go on with --resume {run.path}" if run else ""
-            raise Interrupted("Stopped between two steps; everything so far is saved.", hint=hint)
+            if run is None:
+                raise Interrupted("Stopped between two steps; nothing of it is on disk.")
+            raise Interrupted(
+                "Stopped between two steps; everything so far is saved.",
+                hint=f"Go on with --resume {run.path}",
+            )
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self.asked:

@@ -13,6 +13,7 @@ same bits on CPU as one that was not.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -67,6 +68,7 @@ def fit(training: Training) -> State:
     t = training
     t.model.to(t.placement.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     state, optimizer_tensors = _start(t)
+    stop = False  # an observer's answer: it ends this epoch, this phase and those to come
     with _dropout_apart(t.placement.device), Interrupt() as interrupt:
         clock = _Clock(state)
         for number in range(state.phase, len(t.phases)):
@@ -74,14 +76,11 @@ def fit(training: Training) -> State:
             optimizer = optimizers.build(phase, _moving(t.model, phase))
             checkpoint.restore_optimizer(optimizer, optimizer_tensors)
             optimizer_tensors = {}
-            total = phase.epochs * len(t.batches)
             for epoch in range(state.epoch, phase.epochs):
                 _choose_modes(t.model, phase)
-                started, first, rate = time.perf_counter(), state.step, 0.0
+                started, first = time.perf_counter(), state.step
                 for step, batch in enumerate(t.batches.epoch(_place(number, epoch), first), first):
-                    done = epoch * len(t.batches) + step
-                    rate = phase.learning_rate * schedules.factor(phase.schedule, done, total)
-                    _set_rate(optimizer, rate)
+                    _set_rate(optimizer, _rate(t, phase, epoch, step))
                     batch = _prepared(t, batch, (number, epoch, step))
                     with torch.autocast(t.placement.device.type, t.placement.dtype, _mixed(t)):
                         loss, sums = t.objective.step(t.model, batch)
@@ -90,33 +89,36 @@ def fit(training: Training) -> State:
                     optimizer.zero_grad()
                     state.totals.add(sums)
                     state.step, state.updates = step + 1, state.updates + 1
-                    if clock.show_due():
-                        _tell(t, _step_record(t, state, phase, clock))
+                    stop = clock.show_due() and _tell(t, _step_record(t, state, phase, clock))
                     if interrupt.asked or clock.save_due():
-                        _save(t, state, optimizer, clock)
+                        _save(t, state, phase, optimizer, clock)
                         interrupt.stop_if_asked(t.run)
-                if not _validation_due(t, phase, epoch):
+                    if stop:
+                        break
+                if not (stop or _validation_due(t, phase, epoch)):
                     state.epoch, state.step = epoch + 1, 0
                     continue
                 train = _finite(state.totals.read(), phase, epoch)
                 seconds = time.perf_counter() - started
-                speed = (t.batches.examples - first * t.batches.batch_size) / seconds
+                speed = (state.step - first) / len(t.batches) * t.batches.examples / seconds
                 val = _finite(validate(t), phase, epoch)
                 _keep_best(t, state, val)
                 state.seconds = clock.elapsed()
                 record = EpochRecord(
-                    phase.name, epoch + 1, phase.epochs, state.updates,
-                    state.seconds, max(0.0, speed), rate, train, val,
+                    phase.name, epoch + 1, phase.epochs, state.updates, state.seconds,
+                    speed, _rate(t, phase, epoch, state.step - 1), train, val,
                 )  # fmt: skip
                 if t.run:
                     t.run.append_metrics(record.to_dict())
-                stop = _tell(t, record) or _patience_is_over(t, state)
+                stop = _tell(t, record) or stop
                 state.begin_epoch(epoch + 1)
-                if stop:
+                if stop or _patience_is_over(t, state):
                     break
             _take_kept(t, state)
-            state.begin_phase(number + 1)
-            _save(t, state, None, clock)
+            state.begin_phase(len(t.phases) if stop else number + 1)
+            _save(t, state, phase, None, clock)
+            if stop:
+                break
     return state
 
 
@@ -203,6 +205,12 @@ def _augmentation(spec: AugmentSpec) -> Augment:
     return apply
 
 
+def _rate(t: Training, phase: PhaseSpec, epoch: int, step: int) -> float:
+    """The learning rate of this step of a phase."""
+    done, total = epoch * len(t.batches) + step, phase.epochs * len(t.batches)
+    return phase.learning_rate * schedules.factor(phase.schedule, done, total)
+
+
 def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     for group in optimizer.param_groups:
         group["lr"] = rate
@@ -230,15 +238,18 @@ def _tell(t: Training, record: StepRecord | EpochRecord) -> bool:
 
 
 def _finite(values: dict[str, float], phase: PhaseSpec, epoch: int) -> dict[str, float]:
-    bad = [name for name, value in values.items() if value != value or abs(value) == float("inf")]
-    if bad:
-        raise TrainingError(
-            f"Expected a finite {bad[0]}; it became {values[bad[0]]} in epoch {epoch + 1} "
-            f"of phase {phase.name!r}.",
-            hint=f"Lower --learning-rate (it is {phase.learning_rate:g}).",
-            code="not-finite",
-        )
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise _not_finite(f"a finite {name}; it became {value} in epoch {epoch + 1}", phase)
     return values
+
+
+def _not_finite(what: str, phase: PhaseSpec) -> TrainingError:
+    return TrainingError(
+        f"Expected {what} of phase {phase.name!r}.",
+        hint=f"Lower --learning-rate (it is {phase.learning_rate:g}).",
+        code="not-finite",
+    )
 
 
 def _validation_due(t: Training, phase: PhaseSpec, epoch: int) -> bool:
@@ -266,10 +277,22 @@ def _take_kept(t: Training, state: State) -> None:
         t.model.load_state_dict(state.best)
 
 
+def _refuse_broken(model: Model, phase: PhaseSpec) -> None:
+    """Weights that are not finite must never take the place of a good checkpoint."""
+    for name, value in model.state_dict().items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise _not_finite(f"finite weights; {name} stopped being so in an epoch", phase)
+
+
 def _save(
-    t: Training, state: State, optimizer: torch.optim.Optimizer | None, clock: _Clock
+    t: Training,
+    state: State,
+    phase: PhaseSpec,
+    optimizer: torch.optim.Optimizer | None,
+    clock: _Clock,
 ) -> None:
     state.seconds = clock.elapsed()
     if t.run:
+        _refuse_broken(t.model, phase)
         checkpoint.save_checkpoint(t.run, state, t.model, optimizer)
     clock.saved()

@@ -42,4 +42,4 @@ class EpochRecord:
 
 STOP = True
 Observer: TypeAlias = Callable[[StepRecord | EpochRecord], bool | None]
-"""Called with each record; may answer `STOP`, and nothing else counts."""
+"""Called with each record; may answer `STOP`, which ends all phases, and nothing else counts."""
