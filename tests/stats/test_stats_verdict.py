@@ -19,7 +19,7 @@ def test_sentences_of_each_kind() -> None:
     gain = "pretraining (two-phase) +2.1 points at 50 labels, 95% interval 1.2 to 3.0"
     assert sentence("two-phase", 50, 0.021, 0.012, 0.03, 0.004) == f"{gain}, corrected p 0.004"
     nothing = (
-        "no benefit from pretraining (frozen) at all labels: -0.1 points, "
+        "no benefit shown from pretraining (frozen) at all labels: -0.1 points, "
         "95% interval -0.4 to 0.2, corrected p 0.61"
     )
     assert sentence("frozen", "all", -0.001, -0.004, 0.002, 0.61) == nothing

@@ -245,6 +245,8 @@ def _conclude(folder: RunFolder, images: ImageSet, arms: list[_Arm], seeds: int)
     }
     folder.write_result("comparison", result, {})
     folder.write_result("findings", {"findings": told}, {})
+    example = RunFolder.open(folder.path / "runs" / "autoencoder-seed0")
+    folder.write_result("reconstruction", *example.result("reconstruction"))
     return Comparison(
         run=str(folder.path), data=images.name, seeds=list(range(seeds)), arms=described,
         comparisons=comparisons, findings=told, page=str(build_report(folder)),

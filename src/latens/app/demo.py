@@ -10,18 +10,22 @@ from typing import Any
 
 from latens.app.compare import Comparison, compare
 from latens.progress import Progress, silent
-from latens.report.build import build as build_report
 from latens.runs.folder import RunFolder
 from latens.train.records import Observer
 
+# Chosen by validation accuracy on seeds 5 to 8; the demo itself runs seeds 0 to 4.
 LABELS = (50,)
 NETWORK = {
     "encoder.encoder_filters": [16, 32],
     "encoder.decoder_filters": [32, 16],
     "encoder.kernel_size": 3,
     "encoder.down_after": [1, 2],
-    "encoder.latent": 16,
+    "encoder.latent": 24,
 }
+
+
+# Networks as small as this gain nothing from a second thread, and lose much on a busy machine.
+ONE = {"threads": 1}
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,10 @@ def demo(
         labels=LABELS,
         seeds=5,
         out=out,
-        pretrain_options={"overrides": NETWORK, "epochs": 40, "batch_size": 64},
-        classify_options={"epochs": 150, "augment": False},
+        pretrain_options={"overrides": NETWORK, "epochs": 60, "batch_size": 64, **ONE},
+        classify_options={"epochs": 100, "augment": False, **ONE},
         observers=observers,
         progress=progress,
     )
-    example = RunFolder.open(out / "runs" / "autoencoder-seed0")
-    build_report(example)
-    picture = next(iter(sorted(example.report_dir.glob("reconstruction*.png"))))
+    picture = next(iter(sorted(RunFolder.open(out).report_dir.glob("reconstruction*.png"))))
     return Demo(result, str(picture))

@@ -51,7 +51,7 @@ def from_arrays(
 
 def to_images(images: Any) -> tuple[Pixels, tuple[str, ...]]:
     """uint8 ``[N, C, H, W]`` and sentences about what was assumed and converted."""
-    values = np.asarray(images)
+    values = images if isinstance(images, np.memmap) else np.asarray(images)
     values, layout = _channels_first(values)
     pixels, scaled = _uint8(values)
     return pixels, tuple(note for note in (layout, scaled) if note)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -85,6 +85,7 @@ def check(
 def findings(images: ImageSet, progress: Progress = silent) -> list[Finding]:
     """All findings about an image set, errors first."""
     found = [
+        *_damaged(images),
         *_skipped(images),
         *_labelling(images),
         *_duplicates(images, groups(images.images, progress)),
@@ -99,6 +100,15 @@ def _counts(images: ImageSet, start: int, stop: int) -> dict[str, int]:
     part = images.labels[start:stop]
     counts = np.bincount(part[part != UNLABELLED], minlength=len(images.class_names))
     return {name: int(count) for name, count in zip(images.class_names, counts, strict=True)}
+
+
+def _damaged(images: ImageSet) -> list[Finding]:
+    """A pack brings its fingerprint along: read every pixel again and compare."""
+    mapped = isinstance(images.images, np.memmap)
+    if not mapped or images.fingerprint == replace(images).fingerprint:
+        return []
+    text = f"The pixels or labels of {images.name} changed since it was packed: pack it again."
+    return [Finding("pack-damaged", "error", text)]
 
 
 def _skipped(images: ImageSet) -> list[Finding]:

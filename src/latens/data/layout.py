@@ -104,8 +104,8 @@ def _entries(pictures: list[str], root: int) -> tuple[list[_Entry], list[str]]:
         part = PARTS.get(parts[0].lower(), "") if split else ""
         rest = parts[1:] if part else parts
         entries.append(_Entry(part, rest[0] if len(rest) > 1 else "", file))
-    beside = [e for e in entries if not e.label and (not e.part if split else bool(folders))]
-    return [entry for entry in entries if entry not in set(beside)], [e.file for e in beside]
+    beside = {e for e in entries if not e.label and (not e.part if split else bool(folders))}
+    return [e for e in entries if e not in beside], sorted(e.file for e in beside)
 
 
 def _class_names(entries: list[_Entry]) -> tuple[str, ...]:

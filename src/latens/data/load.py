@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -76,9 +77,14 @@ def read_path(
     Raises `DataError` if none does, naming what is understood.
     """
     name, source = source_of(path)
-    images: ImageSet = source.read(
-        path, size=size, channels=channels, progress=progress, allocate=allocate
-    )
+    try:
+        images: ImageSet = source.read(
+            path, size=size, channels=channels, progress=progress, allocate=allocate
+        )
+    except OSError as error:
+        if error.errno == errno.ENOSPC:  # told by `pack`, whose disk it is
+            raise
+        raise _unreadable(path, error) from error
     if name in ("folder", "archive"):
         note = f"`latens data pack {path}` decodes this set once; the pack then opens at once."
         return images.with_notes(note)
@@ -95,11 +101,7 @@ def source_of(path: Path) -> tuple[str, ModuleType]:
             if source.sniff(path):
                 return name, source
     except OSError as error:
-        raise DataError(
-            f"Expected a readable file or folder; {path} is not ({error.strerror}).",
-            hint="Check its permissions.",
-            code="unreadable",
-        ) from error
+        raise _unreadable(path, error) from error
     kinds = "; ".join(source.DESCRIPTION for source in known.values())
     raise DataError(
         f"Expected images in a known format; {path} holds none ({_what_came(path)}).",
@@ -112,6 +114,14 @@ def converted(images: ImageSet, size: Size | None, channels: int | None) -> Imag
     """`images` in another size and number of channels, with a note; itself if it has them."""
     pixels, note = convert(images.images, size, channels)
     return replace(images, images=pixels, notes=(*images.notes, note)) if note else images
+
+
+def _unreadable(path: Path, error: OSError) -> DataError:
+    return DataError(
+        f"Expected a readable file or folder; {path} is not ({error.strerror or error}).",
+        hint="Check its permissions, and the disk.",
+        code="unreadable",
+    )
 
 
 def _what_came(path: Path) -> str:

@@ -27,7 +27,7 @@ class Named:
         name: what to type.
         where: its path, ``"built in"``, or ``"download"``.
         description: one line.
-        size: bytes on disk or to download; None for a built-in set.
+        size: bytes on disk or to download; None if built in, or folders within a folder.
     """
 
     name: str
@@ -116,7 +116,10 @@ def _describe(name: str, path: Path) -> str:
     return "folder" if path.is_dir() else "archive"
 
 
-def _bytes(path: Path) -> int:
+def _bytes(path: Path) -> int | None:
+    """Bytes of a file or a folder of files; None for nested folders, which take long."""
     if path.is_file():
         return path.stat().st_size
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    inside = list(path.iterdir())
+    nested = any(file.is_dir() for file in inside)
+    return None if nested else sum(file.stat().st_size for file in inside)

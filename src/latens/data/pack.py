@@ -68,7 +68,7 @@ def _read(
         return load(data, size=size, channels=channels, progress=progress)
 
     def on_disk(shape: tuple[int, ...]) -> Pixels:
-        return np.lib.format.open_memmap(place / "images.npy", "w+", np.uint8, shape)
+        return _reserved(place / "images.npy", shape)
 
     path = names.find(data, progress)
     images = read_path(path, size=size, channels=channels, progress=progress, allocate=on_disk)
@@ -94,8 +94,18 @@ def _write(images: ImageSet, place: Path, progress: Progress) -> None:
     _sync(place)
 
 
+def _reserved(file: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:
+    """A .npy on disk to write into. Its room is claimed now: a full disk is an OSError here,
+    but a killed process (SIGBUS) when a mapped page finds no place later."""
+    mapped = np.lib.format.open_memmap(file, "w+", np.uint8, shape)
+    if hasattr(os, "posix_fallocate"):
+        with file.open("r+b") as opened:
+            os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
+    return mapped
+
+
 def _copy(images: Pixels, file: Path, progress: Progress) -> None:
-    target = np.lib.format.open_memmap(file, "w+", np.uint8, images.shape)
+    target = _reserved(file, images.shape)
     for start in range(0, len(images), _CHUNK):
         target[start : start + _CHUNK] = images[start : start + _CHUNK]
         progress("packing", min(start + _CHUNK, len(images)), len(images))

@@ -169,11 +169,12 @@ class TarTree:
 
     def _content(self, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
         _small(self.path, member.name, member.size)
-        file = tar.extractfile(member)
-        content = file.read() if file else b""
-        if len(content) != member.size:
-            raise EOFError
-        return content
+        with _told(self.path):
+            file = tar.extractfile(member)
+            content = file.read() if file else b""
+            if len(content) != member.size:
+                raise EOFError
+            return content
 
 
 def _small(path: Path, name: str, size: int) -> None:

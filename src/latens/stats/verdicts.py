@@ -34,7 +34,7 @@ def sentence(
     >>> sentence("two-phase", 50, 0.021, 0.012, 0.030, 0.004)
     'pretraining (two-phase) +2.1 points at 50 labels, 95% interval 1.2 to 3.0, corrected p 0.004'
     >>> sentence("frozen", "all", -0.001, -0.004, 0.002, 0.61)[:49]
-    'no benefit from pretraining (frozen) at all label'
+    'no benefit shown from pretraining (frozen) at all'
     """
     change, lower, upper = _points(difference, low, high)
     sign = "" if change.startswith("-") else "+"
@@ -42,7 +42,7 @@ def sentence(
     opening = {
         "gain": f"pretraining ({mode}) {sign}{change} points {at}",
         "loss": f"pretraining ({mode}) hurts: {sign}{change} points {at}",
-        "no benefit": f"no benefit from pretraining ({mode}) {at}: {sign}{change} points",
+        "no benefit": f"no benefit shown from pretraining ({mode}) {at}: {sign}{change} points",
     }[verdict(difference, low, high, p_corrected, alpha)]
     shown_p = _p_text(p_corrected, alpha)
     return f"{opening}, {level * 100:g}% interval {lower} to {upper}, corrected p {shown_p}"

@@ -23,9 +23,10 @@ from latens.progress import Progress, silent
 
 DESCRIPTION = "CIFAR-10 batches (data_batch_1 to 5 and test_batch; binary or pickled)"
 
-CLASSES = tuple(
-    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
-)
+# fmt: off
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer",
+           "dog", "frog", "horse", "ship", "truck")
+# fmt: on
 _RECORD = 1 + 3 * 32 * 32
 _NAME = re.compile(r"(data_batch_[1-5]|test_batch)(\.bin)?")
 

@@ -29,24 +29,15 @@ from latens.progress import Progress, silent
 DESCRIPTION = "IDX files as MNIST's (one file or the folder of four, plain or gzip)"
 
 _UINT8 = 0x08
+_HEADER = 4 + 4 * 4  # bytes of the longest header: four axes
 _TYPES = {0x08: "uint8", 0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float", 0x0E: "double"}
 _NAME = re.compile(r"(train|t10k|test)[-_.]?(images|labels).*?(idx|ubyte)", re.IGNORECASE)
 
 # The published Fashion-MNIST has its class names on a web page only: we know it by its labels.
-_FASHION = tuple(
-    [
-        "T-shirt/top",
-        "Trouser",
-        "Pullover",
-        "Dress",
-        "Coat",
-        "Sandal",
-        "Shirt",
-        "Sneaker",
-        "Bag",
-        "Ankle boot",
-    ]
-)
+# fmt: off
+_FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+            "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+# fmt: on
 _KNOWN_LABELS = {
     "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9": _FASHION,
     "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34": _FASHION,
@@ -104,16 +95,16 @@ def read_tree(tree: Tree) -> ImageSet:
     return ImageSet(np.concatenate(images), labels, names, name=name, test_start=start)
 
 
-def parse(content: bytes, name: str) -> npt.NDArray[np.uint8]:
+def parse(content: bytes | memoryview, name: str) -> npt.NDArray[np.uint8]:
     """The array in an IDX file (plain or gzip), uint8 of its own shape. Checks every byte count."""
     stream = gzip.GzipFile(fileobj=BytesIO(content)) if content[:2] == b"\x1f\x8b" else None
-    take: Callable[[int], bytes] = stream.read if stream else BytesIO(content).read
+    take: Callable[[int], bytes] = stream.read if stream else BytesIO(content[:_HEADER]).read
     try:
         shape = _header(take(4), take, name)
         length = math.prod(shape)
         if length > MEMBER_LIMIT:
             raise _wrong(name, "at most 4 GiB of pixels", f"a header asking for {length} bytes")
-        body = take(length + 1)
+        body = take(length + 1) if stream else memoryview(content)[4 + 4 * len(shape) :]
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise _damaged(name, f"a damaged gzip ({error})", "truncated") from error
     if len(body) < length:
@@ -136,7 +127,7 @@ def _header(magic: bytes, take: Callable[[int], bytes], name: str) -> tuple[int,
     return struct.unpack(f">{magic[3]}I", lengths)
 
 
-def _images(content: bytes, name: str) -> Pixels:
+def _images(content: bytes | memoryview, name: str) -> Pixels:
     values = parse(content, name)
     if values.ndim == 1:
         raise DataError(
@@ -192,15 +183,16 @@ def _class_names(parts: list[npt.NDArray[np.int64]]) -> tuple[str, ...]:
 
 
 def _read_file(path: Path) -> ImageSet:
-    images = _images(path.read_bytes(), path.name)
+    images = _images(np.fromfile(path, np.uint8).data, path.name)  # writable without a copy
+    images = np.require(images, requirements="W")  # unless it was unpacked
     name = path.name.split(".")[0]
     beside = _sibling(path)
     if beside is None:
         note = f"No labels file lies beside {path.name}: the images are unlabelled."
-        return ImageSet(images.copy(), name=name, notes=(note,))
+        return ImageSet(images, name=name, notes=(note,))
     labels = _labels(beside.read_bytes(), beside.name, len(images))
     note = f"Labels were taken from {beside.name}, beside the images."
-    return ImageSet(images.copy(), labels, _class_names([labels]), name=name, notes=(note,))
+    return ImageSet(images, labels, _class_names([labels]), name=name, notes=(note,))
 
 
 def _sibling(path: Path) -> Path | None:

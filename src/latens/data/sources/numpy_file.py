@@ -27,10 +27,7 @@ def sniff(path: Path) -> bool:
     """Whether `path` is a .npy by its first bytes, or named .npy or .npz."""
     if not path.is_file():
         return False
-    if path.suffix in (".npy", ".npz"):
-        return True
-    with path.open("rb") as file:
-        return file.read(6) == b"\x93NUMPY"
+    return path.suffix in (".npy", ".npz") or _is_npy(path)
 
 
 def read(
@@ -43,10 +40,10 @@ def read(
 ) -> ImageSet:
     """The images and labels; a .npy of uint8 ``[N, C, H, W]`` stays a memory map."""
     try:
-        loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return from_arrays(loaded, name=path.stem)
-        with loaded:
+        if _is_npy(path):
+            mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+            return from_arrays(mapped, name=path.stem)
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as loaded:
             return _from_archive(loaded, path)
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, DataError):
@@ -56,6 +53,11 @@ def read(
             hint="Save it again with np.save or np.savez, without object arrays.",
             code="bad-numpy",
         ) from error
+
+
+def _is_npy(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(6) == b"\x93NUMPY"
 
 
 def _from_archive(loaded: Any, path: Path) -> ImageSet:
