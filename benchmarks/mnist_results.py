@@ -16,7 +16,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
-REPORT_2 = ["--conv-layers", "10", "--kernel-size", "3", "--filters", "32", "--batch-size", "128", "--epochs", "20", "--optimizer", "muon", "--schedule", "linear"]
+REPORT_2 = [
+    "--conv-layers",
+    "10",
+    "--kernel-size",
+    "3",
+    "--filters",
+    "32",
+    "--batch-size",
+    "128",
+    "--epochs",
+    "20",
+    "--optimizer",
+    "muon",
+    "--schedule",
+    "linear",
+]
 
 
 def latens(*arguments: str) -> Any:

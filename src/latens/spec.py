@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from latens.errors import UsageError
 
@@ -197,6 +198,25 @@ class RunSpec(Spec):
     mode: Mode | None = None
     origin: Origin | None = None
 
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if (self.task == "classify") != (self.objective.kind == "classify"):
+            raise ValueError(
+                f"objective.kind must suit the task {self.task}; got {self.objective.kind!r}"
+            )
+        if self.task == "classify" and self.head is None:
+            raise ValueError("a run that classifies needs a head; head is not set")
+        if len({phase.name for phase in self.phases}) < len(self.phases):
+            raise ValueError("phases must have names of their own; two are the same")
+        there = {"encoder", "decoder" if self.task == "pretrain" else "head"}
+        for group in (group for phase in self.phases for group in phase.groups):
+            if group not in there:
+                raise ValueError(
+                    f"phases may move {' and '.join(sorted(there))} of a run that is to "
+                    f"{self.task}; got {group!r}"
+                )
+        return self
+
 
 S = TypeVar("S", bound=Spec)
 
@@ -207,13 +227,34 @@ def parse(kind: type[S], values: Mapping[str, Any]) -> S:
         return kind.model_validate(dict(values))
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or kind.__name__
+        field = _field(first["loc"], values, missing=first["type"] == "missing") or kind.__name__
         reason = first["msg"].removeprefix("Value error, ")
         raise UsageError(
-            f"Expected a usable value for {field}; got {first['input']!r}: {reason}.",
+            f"Expected a usable value for {field}; got {_short(first)}: {reason}.",
             hint=f"Change {field}.",
             code="bad-spec",
         ) from None
+
+
+def _field(place: tuple[int | str, ...], values: Any, *, missing: bool) -> str:
+    """The dotted name as people type it: pydantic's place without its names of union members."""
+    path: list[str] = []
+    for part in place:
+        inside_list = isinstance(values, list | tuple) and isinstance(part, int)
+        if inside_list or (isinstance(values, Mapping) and part in values):
+            values = values[part]
+            path.append(str(part))
+        elif missing and part == place[-1]:
+            path.append(str(part))
+    return ".".join(path)
+
+
+def _short(error: ErrorDetails) -> str:
+    """What came, if one can read it at a glance."""
+    if error["type"] == "missing":
+        return "nothing"
+    text = repr(error["input"])
+    return text if len(text) <= 60 else f"a {type(error['input']).__name__}"
 
 
 def mirrored(

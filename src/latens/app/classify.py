@@ -16,8 +16,10 @@ from latens.app.training import (
     build_model,
     next_run_path,
     read_data,
+    require_finished,
     start,
     stored_split,
+    task_of,
 )
 from latens.app.training import resume as resume_training
 from latens.checks.context import Context
@@ -111,15 +113,9 @@ def classify(
     Raises:
         UsageError, DataError, RunError, TrainingError: as `pretrain`.
     """
-    mode = _mode(mode, encoder)
-    origin = RunFolder.open(encoder) if encoder else None
+    mode = _mode(mode, encoder, epochs)
+    origin = _opened(encoder) if encoder else None
     before = parse(RunSpec, origin.spec()) if origin else None
-    if before and before.task != "pretrain":
-        raise UsageError(
-            f"Expected an autoencoder's run as --encoder; {encoder} is a classifier's.",
-            hint="Give the run that 'latens pretrain' made.",
-            code="not-an-encoder",
-        )
     if before and origin:
         channels_before, *size_before = origin.environment()["data_shape"]
         size, channels = size or tuple(size_before), channels or channels_before
@@ -129,9 +125,11 @@ def classify(
     images = read_data(data, parse(DataSpec, values), progress)
     require_classes(images)
     count = labels or int(images.train_count * (1 - val_fraction))
-    epochs = epochs or recipes.epochs(
-        count, min(batch_size, count), recipes.CLASSIFY_EPOCHS, recipes.CLASSIFY_STEPS
-    )
+    if epochs is None:
+        size_of_batch = max(1, min(batch_size, count))
+        epochs = recipes.epochs(
+            count, size_of_batch, recipes.CLASSIFY_EPOCHS, recipes.CLASSIFY_STEPS
+        )
     head = recipes.REPORT_HEAD if before else recipes.HEAD
     spec = options.run_spec(
         {
@@ -144,7 +142,7 @@ def classify(
                 phase.model_dump()
                 for phase in transfer.phases(
                     mode, epochs=epochs, optimizer=optimizer, schedule=schedule,
-                    learning_rate=learning_rate or recipes.RATES[optimizer],
+                    learning_rate=options.learning_rate(learning_rate, optimizer),
                     weight_decay=weight_decay,
                 )
             ],
@@ -192,12 +190,21 @@ def resume(
     progress: Progress = silent,
 ) -> ClassifyResult:
     """Go on with a classifier's training where it stopped; same bits as without the stop."""
-    return finish(resume_training(run, data, observers=observers, progress=progress))
+    trained = resume_training(run, data, task="classify", observers=observers, progress=progress)
+    return finish(trained)
 
 
-def _mode(mode: Mode | None, encoder: str | Path | None) -> Mode:
-    if mode is None:
-        return "two-phase" if encoder else "scratch"
+def _opened(encoder: str | Path) -> RunFolder:
+    """The finished autoencoder's run at `encoder`."""
+    run = RunFolder.open(encoder)
+    task_of(run, "pretrain")
+    require_finished(run)
+    return run
+
+
+def _mode(mode: Mode | None, encoder: str | Path | None, epochs: int | None) -> Mode:
+    mode = mode or ("two-phase" if encoder else "scratch")
+    options.require_modes([mode], epochs)
     if mode in transfer.PRETRAINED and not encoder:
         raise UsageError(
             f"Expected --encoder RUN with --mode {mode}; got none.",

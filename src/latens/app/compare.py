@@ -8,6 +8,7 @@ runs of their own under `runs/`, so that one that was stopped goes on where it w
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -22,12 +23,12 @@ from latens.app import options
 from latens.app.classify import classify
 from latens.app.evaluate import classifier_result
 from latens.app.pretrain import pretrain
-from latens.app.training import next_run_path, read_data
+from latens.app.training import data_of, next_run_path, read_data, require_same_data, task_of
 from latens.checks.context import Context
 from latens.checks.run import run_checks
 from latens.data.image_set import ImageSet
 from latens.data.split import draw, require_classes
-from latens.errors import RunError, UsageError
+from latens.errors import Interrupted, RunError, UsageError
 from latens.progress import Progress, silent
 from latens.report.build import build as build_report
 from latens.runs.folder import RunFolder
@@ -103,15 +104,71 @@ def compare(
         resume: go on with the comparison at `out`; trainings that are finished are kept.
 
     Raises:
-        UsageError: fewer than two seeds, or a bad budget. DataError, RunError, TrainingError: as
+        UsageError: fewer than two seeds, a mode or budget that cannot be. RunError: `out` exists,
+        or with `resume` asks another question. DataError, TrainingError, Interrupted: as
         `classify`.
     """
-    values = dict(pretrain_options or {}), dict(classify_options or {})
-    images = _images(data, values[0], progress)
+    values = _plain(pretrain_options), _plain(classify_options)
+    images = read_data(data, _data_spec(options.source_name(data), values[0]), progress)
     require_classes(images)
-    _check(labels, seeds, images)
-    modes = [*[m for m in modes if m != "scratch"], "scratch"]
-    folder = _folder(images, out, resume, {"labels": list(labels), "modes": modes, "seeds": seeds})
+    labels = list(dict.fromkeys(labels))
+    modes = [*dict.fromkeys(m for m in modes if m != "scratch"), "scratch"]
+    _check(labels, modes, seeds, images, values[1])
+    asked = {
+        "labels": labels, "modes": modes, "seeds": seeds,
+        "pretrain": values[0], "classify": values[1],
+    }  # fmt: skip
+    folder = _folder(images, options.source_name(data), out, resume, asked)
+    try:
+        arms = _train(folder, images, labels, modes, seeds, values, observers, progress)
+    except Interrupted as stopped:
+        hint = f"Go on with: latens compare --resume {folder.path}"
+        raise Interrupted(stopped.message, hint=hint) from None
+    return _conclude(folder, images, arms, seeds)
+
+
+def resume(
+    run: str | Path,
+    data: Any = None,
+    *,
+    observers: Sequence[Observer] = (),
+    progress: Progress = silent,
+) -> Comparison:
+    """Go on with the comparison at `run` as it was asked; trainings that are finished are kept.
+
+    Raises `UsageError` if `run` is not a comparison; else as `compare`.
+    """
+    folder = RunFolder.open(run)
+    task_of(folder, "compare")
+    asked = folder.spec()
+    try:
+        question = {name: asked[name] for name in ("labels", "modes", "seeds")}
+        values = {f"{name}_options": asked[name] for name in ("pretrain", "classify")}
+        spec = _data_spec(asked["data"]["source"], asked["pretrain"])
+    except (KeyError, TypeError) as error:
+        raise RunError(
+            f"Expected the whole question in {folder.path}/spec.json; {error} is not there.",
+            hint="Repeat the comparison with another --out.",
+            code="damaged-run",
+        ) from error
+    images = data_of(folder, spec, data, progress)
+    return compare(
+        images, **question, **values, out=folder.path, resume=True,
+        observers=observers, progress=progress,
+    )  # fmt: skip
+
+
+def _train(
+    folder: RunFolder,
+    images: ImageSet,
+    labels: Sequence[Budget],
+    modes: Sequence[Mode],
+    seeds: int,
+    values: tuple[dict[str, Any], dict[str, Any]],
+    observers: Sequence[Observer],
+    progress: Progress,
+) -> list[_Arm]:
+    """Train and test what is not there yet, seed by seed; the arms in the order asked."""
     total, done = seeds * (1 + len(labels) * len(modes)), 0
     outcomes: dict[tuple[Mode, Budget], list[tuple[npt.NDArray[np.bool_], float]]] = {}
     for seed in range(seeds):
@@ -128,19 +185,40 @@ def compare(
                 outcomes.setdefault((mode, budget), []).append(outcome)
                 done += 1
     progress("trainings", total, total)
-    arms = [
+    return [
         _Arm(mode, budget, np.stack([c for c, _ in found]), [s for _, s in found])
         for (mode, budget), found in outcomes.items()
     ]
-    return _conclude(folder, images, arms, seeds)
 
 
-def _images(data: Any, values: options.Overrides, progress: Progress) -> ImageSet:
-    spec = {k: values[k] for k in ("size", "channels", "keep") if values.get(k) is not None}
-    return read_data(data, parse(DataSpec, {"source": "array", **spec}), progress)
+def _plain(values: options.Overrides | None) -> dict[str, Any]:
+    """Options as JSON has them, so that those asked now and those of a spec can be compared."""
+    given = {name: value for name, value in (values or {}).items() if value is not None}
+    plain: dict[str, Any] = json.loads(json.dumps(given, default=str))
+    return plain
 
 
-def _check(labels: Sequence[Budget], seeds: int, images: ImageSet) -> None:
+def _data_spec(source: str, values: options.Overrides) -> DataSpec:
+    conversion = {k: values[k] for k in ("size", "channels", "keep") if k in values}
+    return parse(DataSpec, {"source": source, **conversion})
+
+
+def _check(
+    labels: Sequence[Budget],
+    modes: Sequence[Mode],
+    seeds: int,
+    images: ImageSet,
+    values: options.Overrides,
+) -> None:
+    """Refuse what would fail only after hours of training."""
+    options.require_modes(modes, values.get("epochs"))
+    if len(modes) < 2 or not labels:
+        raise UsageError(
+            f"Expected a label budget, and a mode beside scratch; "
+            f"got labels {', '.join(map(str, labels)) or 'none'} and modes {', '.join(modes)}.",
+            hint="Use for example --labels 50,all --modes frozen,two-phase.",
+            code="nothing-to-compare",
+        )
     if seeds < 2:
         raise UsageError(
             f"Expected at least 2 seeds to compare; got {seeds}.",
@@ -154,21 +232,30 @@ def _check(labels: Sequence[Budget], seeds: int, images: ImageSet) -> None:
                 hint="Use for example --labels 50,500,all.",
                 code="bad-labels",
             )
+        draw(
+            images, labels=None if budget == ALL else int(budget), seed=0,
+            val_fraction=values.get("val_fraction", 0.1),
+        )  # fmt: skip
 
 
 def _folder(
-    images: ImageSet, out: str | Path | None, resume: bool, asked: dict[str, Any]
+    images: ImageSet, source: str, out: str | Path | None, resume: bool, asked: dict[str, Any]
 ) -> RunFolder:
     path = Path(out) if out else next_run_path(images, "compare")
-    spec = {"version": 1, "task": "compare", "data": {"source": images.name}, **asked}
-    if resume and path.exists():
+    spec = {"version": 1, "task": "compare", "data": {"source": source}, **asked}
+    if resume:
         folder = RunFolder.open(path)
-        if folder.spec() != spec:
+        task_of(folder, "compare")
+        before = folder.spec()
+        differ = [name for name in asked if before.get(name) != asked[name]]
+        if differ:
             raise RunError(
-                f"Expected the same question as in {path}/spec.json; this one differs.",
-                hint="Repeat the first command with --resume, or choose another --out.",
+                f"Expected the same question as in {path}/spec.json; "
+                f"this one differs in {', '.join(differ)}.",
+                hint=f"Go on as it was asked with: latens compare --resume {path}",
                 code="other-spec",
             )
+        require_same_data(folder, images)
         return folder
     environment = {"data": images.name, "data_fingerprint": images.fingerprint}
     return RunFolder.create(path, spec, environment, {})
@@ -217,7 +304,8 @@ def _finished(path: Path) -> bool:
     """Whether the run at `path` is complete; an unfinished one makes room to be trained again."""
     if not path.exists():
         return False
-    if RunFolder.open(path).finished:
+    run = RunFolder.open(path)
+    if run.finished and "findings" in run.results():  # the last that a training writes
         return True
     shutil.rmtree(path)
     return False

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 
 from latens.app.training import (
+    data_of,
     load_trained,
-    read_data,
-    require_same_data,
+    require_finished,
     stored_split,
+    task_of,
     with_labels,
 )
 from latens.data.image_set import ImageSet
@@ -88,12 +89,15 @@ def evaluate(
         data: the images again, where the run was made from arrays.
 
     Raises:
-        RunError: no such run, or its data changed. DataError: the run has no test images.
+        UsageError: a comparison (its runs can be evaluated), or `data` is missing.
+        RunError: no such run, not finished, or its data changed.
+        DataError: the run has no test images.
     """
     folder = RunFolder.open(run)
+    task_of(folder, "pretrain", "classify")
+    require_finished(folder)
     spec = parse(RunSpec, folder.spec())
-    images = read_data(spec.data.source if data is None else data, spec.data, progress)
-    require_same_data(folder, images)
+    images = data_of(folder, spec.data, data, progress)
     if not len(stored_split(folder).test):
         raise DataError(
             f"Expected test images; the split of {folder.path} has none.",

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from latens.app.training import build_model
+from latens.app.training import build_model, require_finished, task_of
 from latens.data.batches import Batches
 from latens.data.image_set import ImageSet
 from latens.data.load import load as load_images
@@ -51,9 +51,12 @@ class LoadedRun:
 def load(run: str | Path) -> LoadedRun:
     """Open a run with the weights that it ended with. Nothing is trained, nothing can run code.
 
-    Raises `RunError` if there is no such run or it has no readable weights.
+    Raises `RunError` if there is no such run, or it is unfinished or has no readable weights;
+    `UsageError` for a comparison.
     """
     folder = RunFolder.open(run)
+    task_of(folder, "pretrain", "classify")
+    require_finished(folder)
     spec = parse(RunSpec, folder.spec())
     about = folder.environment()
     channels, height, width = (int(n) for n in about["data_shape"])

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from latens.errors import UsageError
-from latens.spec import RunSpec, parse
+from latens import recipes
+from latens.errors import UsageError, unknown_name
+from latens.spec import Mode, Optimizer, RunSpec, parse
 
 Overrides = Mapping[str, Any]
+ARRAY = "array"  # what a spec calls data that came from a program and not from a place
 
 
 def data_values(
@@ -35,10 +37,31 @@ def data_values(
     }
 
 
+def learning_rate(given: float | None, optimizer: Optimizer) -> float:
+    """The peak learning rate that was asked for, or the usual one of `optimizer`."""
+    if optimizer not in recipes.RATES:
+        raise unknown_name("optimizer", optimizer, recipes.RATES)
+    return recipes.RATES[optimizer] if given is None else given
+
+
+def require_modes(modes: Sequence[str], epochs: int | None) -> None:
+    """Raise `UsageError` for a mode that there is not, or one that does not fit into `epochs`."""
+    known = get_args(Mode)
+    for mode in modes:
+        if mode not in known:
+            raise unknown_name("mode", mode, known)
+    if "two-phase" in modes and epochs == 1:
+        raise UsageError(
+            "Expected at least 2 epochs for the mode two-phase, one a phase; got 1.",
+            hint="Use --epochs 2 or more, or another --mode.",
+            code="too-few-epochs",
+        )
+
+
 def source_name(data: Any) -> str:
     """What a spec calls the data: a name, an absolute path, or "array"."""
     if not isinstance(data, str | Path):
-        return "array"
+        return ARRAY
     return str(Path(data).resolve()) if Path(data).exists() else str(data)
 
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 
-from latens.app.training import build_model
+from latens.app.training import build_model, require_finished, task_of
 from latens.data.image_set import ImageSet
 from latens.data.load import load
 from latens.data.pictures import read_files
 from latens.data.tree import is_picture
-from latens.errors import DataError, UsageError
+from latens.errors import DataError
 from latens.evaluate.logits import class_logits
 from latens.progress import Progress, silent
 from latens.runs.folder import RunFolder
@@ -52,16 +52,13 @@ def predict(
         pictures: picture files, folders of them, or uint8 images `[N, C, H, W]`.
 
     Raises:
-        UsageError: the run is not a classifier. DataError: a picture that cannot be read.
+        UsageError: the run is not a classifier. RunError: it is not finished.
+        DataError: a picture that cannot be read.
     """
     folder = RunFolder.open(run)
+    task_of(folder, "classify")
+    require_finished(folder)
     spec = parse(RunSpec, folder.spec())
-    if spec.task != "classify":
-        raise UsageError(
-            f"Expected a classifier's run; {folder.path} is an autoencoder's.",
-            hint=f"Make one with: latens classify DATA --encoder {folder.path}",
-            code="not-a-classifier",
-        )
     shape, names = folder.environment()["data_shape"], folder.environment()["class_names"]
     channels, height, width = (int(n) for n in shape)
     files, images = _read(pictures, (height, width), channels, progress)

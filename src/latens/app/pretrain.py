@@ -14,7 +14,7 @@ from latens.app.training import resume as resume_training
 from latens.checks.context import Context
 from latens.checks.run import run_checks
 from latens.data.image_set import ImageSet
-from latens.errors import unknown_name
+from latens.errors import UsageError, unknown_name
 from latens.evaluate.autoencoder import reconstruction
 from latens.progress import Progress, silent
 from latens.report.build import build as build_report
@@ -65,7 +65,7 @@ def pretrain(
     filters: int | None = None,
     double_filters: bool = False,
     convs_per_block: int = 1,
-    hidden: Sequence[int] = (128,),
+    hidden: Sequence[int] | None = None,
     latent: int | None = None,
     dropout: float = 0.0,
     epochs: int | None = None,
@@ -90,7 +90,7 @@ def pretrain(
 ) -> PretrainResult:
     """Train an autoencoder and keep everything in a run folder.
 
-    With any of `conv_layers`, `kernel_size`, `filters` the network is the reports' (blocks of
+    With `conv_layers`, `kernel_size`, `filters` or `double_filters` it is the reports' (blocks of
     convolution, batch normalisation and ReLU, pooled after the first two, mirrored; 10 layers of
     32 kernels of 3x3 where nothing is said). Without them it is latens' own: strided convolutions
     and a dense code of 64 numbers.
@@ -99,7 +99,7 @@ def pretrain(
         data: a name (``"mnist"``), a path, an `ImageSet`, or uint8 images ``[N, H, W]``,
             ``[N, H, W, C]`` or ``[N, C, H, W]``.
         out: the run folder to make; by default the next free one under ``runs/``.
-        network: ``"conv"`` or ``"mlp"`` (dense layers of the widths in `hidden`).
+        network: ``"conv"`` or ``"mlp"`` (dense layers of the widths in `hidden`, 128 by default).
         latent: the width of a dense code; 0 for none (the last feature map is the code).
         epochs: passes over the training images; by default 5, more for small sets.
         learning_rate: the peak; by default 0.005 (0.02 for muon, 0.001 for rmsprop).
@@ -122,10 +122,13 @@ def pretrain(
     )
     if network == "conv":
         encoder["convs_per_block"] = convs_per_block
+    elif convs_per_block != 1:
+        _refuse(["--convs-per-block"], network)
     encoder["dropout"] = dropout
-    epochs = epochs or recipes.epochs(
-        count, batch_size, recipes.PRETRAIN_EPOCHS, recipes.PRETRAIN_STEPS
-    )
+    if epochs is None:
+        epochs = recipes.epochs(
+            count, max(1, batch_size), recipes.PRETRAIN_EPOCHS, recipes.PRETRAIN_STEPS
+        )
     spec = options.run_spec(
         {
             "task": "pretrain",
@@ -136,7 +139,7 @@ def pretrain(
                 {
                     "name": "autoencoder", "groups": ("encoder", "decoder"), "epochs": epochs,
                     "optimizer": optimizer, "schedule": schedule,
-                    "learning_rate": learning_rate or recipes.RATES[optimizer],
+                    "learning_rate": options.learning_rate(learning_rate, optimizer),
                 }
             ],
             "train": {
@@ -158,26 +161,49 @@ def _encoder(
     kernel_size: int | None,
     filters: int | None,
     double_filters: bool,
-    hidden: Sequence[int],
+    hidden: Sequence[int] | None,
     latent: int | None,
 ) -> dict[str, Any]:
     """The values of the encoder's spec: a dense one, the reports' kind, or latens' own."""
+    asked = {
+        "--conv-layers": conv_layers, "--kernel-size": kernel_size, "--filters": filters,
+        "--double-filters": double_filters or None,
+    }  # fmt: skip
+    given = [flag for flag, value in asked.items() if value is not None]
     if network == "mlp":
-        return {"kind": "mlp", "hidden": tuple(hidden), "latent": latent or 32}
+        _refuse(given, network)
+        width = 32 if latent is None else latent
+        return {"kind": "mlp", "hidden": tuple(hidden or (128,)), "latent": width}
     if network != "conv":
         raise unknown_name("network", network, ("conv", "mlp"))
-    if conv_layers is None and kernel_size is None and filters is None:
-        width = recipes.latent(images.shape) if latent is None else latent or None
-        return recipes.encoder(width).model_dump()
-    down, up = mirrored(conv_layers or 10, filters or 32, doubling=double_filters)
+    _refuse([] if hidden is None else ["--hidden"], network)
+    if not given:
+        code = recipes.latent(images.shape) if latent is None else latent or None
+        return recipes.encoder(code).model_dump()
+    down, up = mirrored(
+        10 if conv_layers is None else conv_layers,
+        32 if filters is None else filters,
+        doubling=double_filters,
+    )
     return {
         "kind": "conv",
         "encoder_filters": down,
         "decoder_filters": up,
-        "kernel_size": kernel_size or 3,
+        "kernel_size": 3 if kernel_size is None else kernel_size,
         "latent": latent or None,
         "down_after": tuple(range(1, min(2, len(up)) + 1)),
     }
+
+
+def _refuse(flags: Sequence[str], network: str) -> None:
+    """Raise `UsageError` for options that would have no effect on this kind of network."""
+    if flags:
+        other = {"mlp": "conv", "conv": "mlp"}[network]
+        raise UsageError(
+            f"Expected options of a network of kind {network}; got {', '.join(flags)}.",
+            hint=f"Leave it out, or use --network {other}.",
+            code="without-effect",
+        )
 
 
 def finish(trained: Trained, progress: Progress = silent, report: bool = True) -> PretrainResult:
@@ -223,4 +249,5 @@ def resume(
     progress: Progress = silent,
 ) -> PretrainResult:
     """Go on with an autoencoder's training where it stopped; the same bits as without the stop."""
-    return finish(resume_training(run, data, observers=observers, progress=progress), progress)
+    trained = resume_training(run, data, task="pretrain", observers=observers, progress=progress)
+    return finish(trained, progress)

@@ -50,12 +50,27 @@ def show_run(path: str | Path) -> dict[str, Any]:
     facts = {"run": str(run.path), **_facts(spec), "state": _state(run)}
     for name, values in results.items():
         facts |= {f"{name}.{key}": value for key, value in values.items()}
+    if "comparison" in results:
+        told = run.result("comparison")[0]["comparisons"]
+        facts |= {f"{c['mode']} at {c['labels']} labels": c["sentence"] for c in told}
     return {"facts": facts, "curves": curves, "findings": found, "spec": spec}
 
 
 def remove_run(path: str | Path) -> None:
     """Remove a run folder. Raises `RunError` if it is not one: nothing else is ever removed."""
-    shutil.rmtree(RunFolder.open(path).path)
+    shutil.rmtree(open_run(path).path)
+
+
+def open_run(path: str | Path) -> RunFolder:
+    """Open a run that latens made. Raises `RunError` if the folder is of something else."""
+    run = RunFolder.open(path)
+    if run.spec().get("task") not in (*_MAIN, "compare") or run.path.is_symlink():
+        raise RunError(
+            f"Expected a run folder that latens made; {run.path} is something else.",
+            hint="'latens runs list' shows the runs that there are.",
+            code="not-a-run",
+        )
+    return run
 
 
 def _run_folders(root: Path) -> Iterator[Path]:
@@ -97,7 +112,7 @@ def _facts(spec: dict[str, Any]) -> dict[str, Any]:
         facts["mode"] = spec["mode"]
     for phase in spec.get("phases", []):
         facts[f"phase {phase['name']}"] = (
-            f"{phase['epochs']} epochs, {phase['optimizer']} "
+            f"{phase['epochs']} epoch{'' if phase['epochs'] == 1 else 's'}, {phase['optimizer']} "
             f"{phase['learning_rate']:g} {phase['schedule']}"
         )
     return facts

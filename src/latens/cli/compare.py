@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +19,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def compare(
+    ctx: typer.Context,
     data: o.Data = None,
     labels: Annotated[
         str, typer.Option(metavar="N,…", help="Label budgets, as 50,500,all.")
@@ -43,34 +45,36 @@ def compare(
 ) -> None:
     """Did pretraining help? Pretrained arms against a matched one from scratch, over seeds.
 
-    Every arm has the same architecture, updates and labels; all are tested once. The verdict has
-    95 % intervals and p-values corrected for the number of comparisons.
+    Every arm has the same architecture, updates and labels; all are tested
+    once. The verdict has 95 % intervals and p-values corrected for the number
+    of comparisons.
 
-    Example:  latens compare mnist --labels 50,500,all --seeds 5 --out runs/verdict
+    Example:  latens compare mnist --labels 50,500,all --out runs/verdict
     """
     screen = Screen(as_json=json)
+    if resume:
+        o.refuse_beside_resume(ctx, *(name for name in ctx.params if name != "out"))
     converted = o.data_options(size, channels, keep)
     machine = {"device": device, "threads": threads}
     with screen.bars() as watch:
-        from latens.app.compare import compare as compare_arms
+        from latens.app import compare as app
 
-        result = compare_arms(
-            o.require_data(data),
-            labels=_budgets(labels),
-            modes=_modes(modes),
-            seeds=seeds,
-            out=resume or out,
-            resume=resume is not None,
-            pretrain_options={
-                **converted, **machine, "epochs": pretrain_epochs, "latent": latent
-            },
-            classify_options={**machine, "epochs": epochs, "augment": augment},
-            observers=[watch.observer],
-            progress=watch.progress,
-        )  # fmt: skip
+        told: dict[str, Any] = {"observers": [watch.observer], "progress": watch.progress}
+        if resume and o.alone(ctx):
+            result = app.resume(resume, data, **told)
+        else:
+            result = app.compare(
+                o.require_data(data), labels=_budgets(labels), modes=_modes(modes), seeds=seeds,
+                out=resume or out, resume=resume is not None,
+                pretrain_options={
+                    **converted, **machine, "epochs": pretrain_epochs, "latent": latent
+                },
+                classify_options={**machine, "epochs": epochs, "augment": augment},
+                **told,
+            )  # fmt: skip
     screen.document(result.to_dict())
     show(screen, result)
-    screen.next(f"latens report {result.run}")
+    screen.next(f"latens runs show {quote(result.run)}")
 
 
 def demo(
@@ -105,12 +109,13 @@ def show(screen: Screen, result: Any) -> None:
 
     rows = [
         [arm["mode"], str(arm["labels"]), f"{arm['mean']:.1%}",
-         f"{arm['low']:.1%} to {min(arm['high'], 1):.1%}",
+         f"{max(arm['low'], 0):.1%} to {min(arm['high'], 1):.1%}",
          f"{sum(arm['train_seconds']) / len(arm['train_seconds']):.1f} s"]
         for arm in result.arms
     ]  # fmt: skip
     title = f"Test accuracy over {len(result.seeds)} seeds, with 95 % intervals"
-    screen.table(title, ["mode", "labels", "accuracy", "interval", "training"], rows)
+    columns = ["mode", "labels", "accuracy", "interval", "training"]
+    screen.table(title, columns, rows, right=("labels", "accuracy", "training"))
     screen.say("[bold]Verdict[/bold] (each against scratch: same network, updates and labels)")
     colours = {"gain": "green", "loss": "red", "no benefit": "yellow"}
     for item in result.comparisons:

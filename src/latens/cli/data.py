@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
 
 from latens.cli import options as o
-from latens.cli.screen import Screen, duration
+from latens.cli.screen import Screen, duration, plural
 
 _MB = 1 << 20
 
@@ -33,7 +34,7 @@ def list_data(json: o.Json = False) -> None:
     found = known()
     screen.document([vars(named) for named in found])
     rows = [[n.name, n.where, n.description, _size(n.size)] for n in found]
-    screen.table("", ["name", "where", "what", "size"], rows)
+    screen.table("", ["name", "where", "what", "size"], rows, right=("size",))
     screen.plain("DATA may also be a path: IDX, CIFAR, pictures in folders or archives, npy, npz.")
     screen.next("latens data check digits")
 
@@ -49,6 +50,7 @@ def check(
 
     Example:  latens data check ./pictures --size 64
     """
+    from rich.markup import escape
 
     screen = Screen(as_json=json)
     with screen.bars() as watch:
@@ -62,8 +64,8 @@ def check(
     screen.document(checked.to_dict())
     height, width = report.size
     screen.say(
-        f"[bold]{report.name}[/bold]: {report.images:,} images of {height}x{width}, "
-        f"{report.channels} channel(s)"
+        f"[bold]{escape(report.name)}[/bold]: {plural(report.images, 'image')} of "
+        f"{height}x{width}, {plural(report.channels, 'channel')}"
     )
     for note in report.notes:
         screen.plain(f"Note: {note}")
@@ -72,9 +74,10 @@ def check(
             [name, f"{count:,}", f"{report.train.get(name, 0):,}", f"{report.test.get(name, 0):,}"]
             for name, count in report.classes.items()
         ]
-        screen.table("", ["class", "images", "train", "test"], rows)
+        columns = ["class", "images", "train", "test"]
+        screen.table("", columns, rows, right=("images", "train", "test"))
     screen.plain(
-        f"Memory: {report.memory['images'] / _MB:,.0f} MB of images, "
+        f"Memory: {_size(report.memory['images'])} of images, "
         f"about {report.memory['training'] / _MB:,.0f} MB while training"
     )
     screen.plain(
@@ -83,7 +86,9 @@ def check(
     screen.findings([finding.to_dict() for finding in report.findings])
     if not report.findings:
         screen.say("[green]✓[/green] Nothing to mend.")
-    screen.next(f"latens pretrain {data}")
+    options = [f"--{name} {quote(v)}" for name, v in (("size", size), ("keep", keep)) if v]
+    options += [f"--channels {channels}"] if channels else []
+    screen.next(" ".join([f"latens pretrain {quote(str(data))}", *options]))
 
 
 def pack(
@@ -101,13 +106,13 @@ def pack(
 
     screen = Screen(as_json=json)
     source = o.require_data(data)
-    place = out or Path(f"{Path(source).name.split('.')[0]}.pack")
+    place = out or Path(f"{Path(source).resolve().name.split('.')[0] or 'images'}.pack")
     with screen.bars() as watch:
         path = pack_data(source, place, watch.progress, size=o.parse_size(size), channels=channels)
     held = sum(file.stat().st_size for file in path.iterdir())
     screen.document({"pack": str(path), "bytes": held})
-    screen.plain(f"Packed: {path} ({held / _MB:,.0f} MB)")
-    screen.next(f"latens pretrain {path}")
+    screen.plain(f"Packed: {path} ({_size(held)})")
+    screen.next(f"latens pretrain {quote(str(path))}")
 
 
 def _size(count: int | None) -> str:

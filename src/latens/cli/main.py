@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 import traceback
 from typing import Any, NoReturn
 
 import typer
 
-from latens.cli import compare, data, reuse, runs, train
+from latens.cli import compare, data, reuse, runs, train, usage
 from latens.cli.screen import Screen
-from latens.errors import Interrupted, LatensError, UsageError
+from latens.errors import Interrupted, LatensError, RunError, TrainingError
 
 HELP = """Pretrain autoencoders on images, reuse their encoders for classification, and learn
 honestly whether that helped.
 
 Begin with:  latens demo
 
-Then, with MNIST's four files in a folder:  latens pretrain ./mnist --out runs/ae
+Then, with MNIST's four files in a folder:  latens pretrain ./mnist
 """
 
 app = typer.Typer(
@@ -52,14 +54,19 @@ def main() -> NoReturn:
     """Run the command line; every failure ends in one sentence and an exit code of its kind."""
     debug = "--debug" in sys.argv
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
+    as_json = "--json" in arguments
     try:
-        code = app(arguments, standalone_mode=False)
+        code = app(arguments, prog_name="latens", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:  # as in `latens runs list | head`: nobody reads on, nothing to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(1)
     except Exception as error:
         if debug:
             traceback.print_exc()
-        sys.exit(_fail(error, "--json" in arguments))
+        sys.exit(_fail(error, as_json))
     except KeyboardInterrupt:
-        sys.exit(_fail(Interrupted("Stopped.", hint="Nothing that was saved is lost."), False))
+        sys.exit(_fail(Interrupted("Stopped.", hint="Nothing that was saved is lost."), as_json))
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -79,11 +86,28 @@ def _as_told(error: Any) -> LatensError:
         return error
     if type(error).__name__ == "Abort":
         return Interrupted("Stopped.")
-    if hasattr(error, "format_message"):  # a usage error from the option parser
-        hint = "See 'latens --help'." if error.format_message() else ""
-        return UsageError(error.format_message() or "Expected a command.", hint=hint)
+    if usage.is_usage(error):
+        return usage.told(error, sys.argv[1:])
+    if isinstance(error, OSError) and error.errno:
+        return _disk(error)
     return LatensError(
         f"Something in latens went wrong that is not your mistake: {error!r}.",
         hint="Run it again with --debug and report what it shows.",
         code="internal",
+    )
+
+
+def _disk(error: OSError) -> LatensError:
+    """What the system refused and no room of latens has told better."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return TrainingError(
+            "Expected room on the disk; it is full.",
+            hint="Free some space; nothing that was already saved is lost.",
+            code="disk-full",
+        )
+    place = f" {error.filename}" if error.filename else " a file"
+    return RunError(
+        f"Expected to be able to read and write{place}; got: {error.strerror}.",
+        hint="Check that it is there, and its permissions.",
+        code="file",
     )

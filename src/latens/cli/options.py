@@ -87,6 +87,32 @@ Threads = Annotated[
 ]
 
 
+def alone(ctx: typer.Context, *allowed: str) -> bool:
+    """Whether no option but ``--resume``, ``--json`` and DATA was given, or one of `allowed`."""
+    return not _beside_resume(ctx, allowed)
+
+
+def refuse_beside_resume(ctx: typer.Context, *allowed: str) -> None:
+    """Raise `UsageError` if options stand beside ``--resume``: they would have no effect."""
+    given = _beside_resume(ctx, allowed)
+    if given:
+        raise UsageError(
+            f"Expected --resume RUN by itself; got {', '.join(given)} as well.",
+            hint="A run goes on as it was asked: leave these out, or begin a new run.",
+            code="without-effect",
+        )
+
+
+def _beside_resume(ctx: typer.Context, allowed: tuple[str, ...]) -> list[str]:
+    kept = {"data", "resume", "json", *allowed}
+    return [
+        max(param.opts, key=len)
+        for param in ctx.command.params
+        if param.name and param.name not in kept
+        and getattr(ctx.get_parameter_source(param.name), "name", "") == "COMMANDLINE"
+    ]  # fmt: skip
+
+
 def data_options(size: str | None, channels: int | None, keep: str | None) -> dict[str, Any]:
     """The keyword arguments that say how images are converted and thinned."""
     from latens.data.subset import parse_keep

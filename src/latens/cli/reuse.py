@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
 
 from latens.cli import options as o
 from latens.cli.screen import Screen
+from latens.cli.train import after_pretraining
+from latens.errors import UsageError
 
 MOST_SHOWN = 12
 
@@ -42,7 +45,7 @@ def evaluate(
     screen.document(result.to_dict())
     if isinstance(result, Evaluation):
         _show_classifier(screen, result)
-        screen.next(f"latens predict {run} PICTURE.png")
+        screen.next(f"latens predict {quote(str(run))} PICTURE.png")
     else:
         screen.say(
             f"Test error [bold]{result.mse:.5f}[/bold] on {result.images:,} images, "
@@ -51,6 +54,7 @@ def evaluate(
         if result.pca_mse is not None:
             screen.say(f"PCA with the same {result.code} numbers: {result.pca_mse:.5f}")
         screen.plain(f"Report: {result.page}")
+        screen.next(after_pretraining(result.run))
 
 
 def _show_classifier(screen: Screen, result: Any) -> None:
@@ -85,6 +89,10 @@ def predict(
 
     Example:  latens predict runs/clf photo.png more-photos/ --csv
     """
+    if json and as_csv:
+        raise UsageError(
+            "Expected one of --json and --csv; got both.", hint="Leave one out.", code="two-forms"
+        )
     screen = Screen(as_json=json or as_csv)
     with screen.bars() as watch:
         from latens.app.predict import predict as predict_pictures
@@ -93,11 +101,11 @@ def predict(
     if json:
         screen.document([prediction.to_dict() for prediction in found])
     elif as_csv:
-        writer = csv.writer(sys.stdout)
+        writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(["file", "label", "confidence", *found[0].probabilities])
         for prediction in found:
             numbers = [f"{p:.6f}" for p in prediction.probabilities.values()]
             writer.writerow([prediction.file, prediction.label, prediction.confidence, *numbers])
     else:
         rows = [[p.file, p.label, f"{p.confidence:.1%}"] for p in found]
-        screen.table("", ["file", "class", "confidence"], rows)
+        screen.table("", ["file", "class", "confidence"], rows, right=("confidence",))

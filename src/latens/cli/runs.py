@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -39,7 +40,7 @@ def list_runs(root: Root = Path("runs"), json: o.Json = False) -> None:
         return screen.next("latens pretrain digits")
     rows = [[s.run, s.task, s.data, s.state, s.main_number, s.made] for s in found]
     screen.table("", ["run", "task", "data", "state", "result", "made"], rows)
-    return None
+    return screen.next(f"latens runs show {quote(found[0].run)}")
 
 
 def show(run: o.RunPath, json: o.Json = False) -> None:
@@ -54,12 +55,13 @@ def show(run: o.RunPath, json: o.Json = False) -> None:
     details = show_run(run)
     screen.document(details)
     if not json:
-        for name, value in details["facts"].items():
-            screen.plain(f"{name:>14}  {value}")
-        for name, curve in details["curves"].items():
-            screen.plain(f"{name:>14}  {sparkline(curve)}  {curve[-1]:.4g}")
+        curves = {
+            name: f"{sparkline(curve)}  {curve[-1]:.4g}"
+            for name, curve in details["curves"].items()
+        }
+        screen.facts({**details["facts"], **curves})
         screen.findings(details["findings"])
-        screen.next(f"latens report {run}")
+        screen.next(f"latens report {quote(str(run))}")
 
 
 def remove(
@@ -71,12 +73,18 @@ def remove(
 
     Example:  latens runs rm runs/ae --yes
     """
-    from latens.app.runs import remove_run
-    from latens.runs.folder import RunFolder
+    from latens.app.runs import open_run, remove_run
+    from latens.errors import UsageError
 
     screen = Screen(as_json=json)
-    folder = RunFolder.open(run)
-    if not yes and not json and not typer.confirm(f"Remove {folder.path} for good?"):
+    folder = open_run(run)
+    if json and not yes:
+        raise UsageError(
+            "Expected --yes beside --json, because nobody can be asked; got --json alone.",
+            hint=f"Use: latens runs rm {quote(str(run))} --yes --json",
+            code="not-confirmed",
+        )
+    if not yes and not typer.confirm(f"Remove {folder.path} for good?"):
         return screen.plain("Kept.")
     remove_run(run)
     screen.document({"removed": str(run)})
@@ -115,8 +123,8 @@ def doctor(json: o.Json = False) -> None:
         facts, findings = examine()
     told = [finding.to_dict() for finding in findings]
     screen.document({"facts": facts, "findings": told})
-    for name, value in facts.items():
-        screen.plain(f"{name:>14}  {value}")
+    screen.facts(facts)
     screen.findings(told)
     if not findings:
         screen.say("[green]✓[/green] Nothing to mend.")
+    screen.next("latens data list")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -46,9 +46,9 @@ class Screen:
     def document(self, value: Any) -> None:
         """Print the one JSON document of ``--json``; does nothing without."""
         if self.as_json:
-            sys.stdout.write(
-                json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-            )
+            text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
 
     def findings(self, findings: list[dict[str, str]]) -> None:
         """Print each finding on a line with its mark and code."""
@@ -58,18 +58,26 @@ class Screen:
             mark = _MARKS[finding["severity"]]
             self.say(f"{mark} {escape(finding['message'])} [dim]({finding['code']})[/dim]")
 
-    def table(self, title: str, columns: list[str], rows: list[list[str]]) -> None:
-        """Print a table; the first column is text, the others are numbers."""
+    def table(
+        self, title: str, columns: list[str], rows: list[list[str]], right: tuple[str, ...] = ()
+    ) -> None:
+        """Print a table; the columns named in `right` hold numbers."""
         from rich.box import SIMPLE_HEAD
         from rich.markup import escape
         from rich.table import Table
 
         table = Table(title=title or None, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
-        for number, name in enumerate(columns):
-            table.add_column(name, justify="right" if number else "left", overflow="fold")
+        for name in columns:
+            table.add_column(name, justify="right" if name in right else "left", overflow="fold")
         for row in rows:
             table.add_row(*(escape(cell) for cell in row))
         self.out.print(table)
+
+    def facts(self, facts: Mapping[str, Any]) -> None:
+        """Print names and values in two columns."""
+        width = max(map(len, facts))
+        for name, value in facts.items():
+            self.plain(f"{name:>{width}}  {value}")
 
     def next(self, *commands: str) -> None:
         """Name the commands to type next."""
@@ -87,7 +95,7 @@ class Screen:
 
     @contextmanager
     def bars(self) -> Iterator[Watcher]:
-        """Progress bars on standard error for as long as the block runs."""
+        """Progress bars on standard error, if that is a terminal, while the block runs."""
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bars
 
@@ -96,7 +104,8 @@ class Screen:
             TextColumn("{task.percentage:>3.0f}%"), TimeRemainingColumn(elapsed_when_finished=True),
             TextColumn("[dim]{task.fields[numbers]}[/dim]"),
         )  # fmt: skip
-        with Bars(*columns, console=self.err, transient=True) as bars:
+        hidden = not self.err.is_terminal
+        with Bars(*columns, console=self.err, transient=True, disable=hidden) as bars:
             yield Watcher(bars)
 
 
@@ -154,3 +163,8 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def plural(count: int, one: str) -> str:
+    """A count with its noun: 1 epoch, 2 epochs, 1,797 images."""
+    return f"{count:,} {one}{'' if count == 1 else 's'}"

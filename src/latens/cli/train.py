@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any, Literal
 
 import typer
 
 from latens.cli import options as o
-from latens.cli.screen import Screen, duration
+from latens.cli.screen import Screen, duration, plural
 
 _NETWORK = "Network"
+FEW = 500  # labels that are few for sets with more
 
 
 def add_to(app: typer.Typer) -> None:
@@ -20,6 +22,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def pretrain(
+    ctx: typer.Context,
     data: o.Data = None,
     out: o.Out = None,
     resume: o.Resume = None,
@@ -44,8 +47,13 @@ def pretrain(
         int, typer.Option(min=1, help="Convolutions a block.", rich_help_panel=_NETWORK)
     ] = 1,
     hidden: Annotated[
-        str, typer.Option(help="Widths of an MLP's layers, as 512,128.", rich_help_panel=_NETWORK)
-    ] = "128",
+        str | None,
+        typer.Option(
+            help="Widths of an MLP's layers, as 512,128.",
+            show_default="128",
+            rich_help_panel=_NETWORK,
+        ),
+    ] = None,
     latent: Annotated[
         int | None,
         typer.Option(min=0, help="Width of the dense code; 0 for none.", rich_help_panel=_NETWORK),
@@ -75,11 +83,11 @@ def pretrain(
 ) -> None:
     """Pretrain an autoencoder on images; labels are not needed.
 
-    Without network options it is latens' own quick network with a code of 64 numbers. With
-    --conv-layers, --kernel-size or --filters it is the reports' kind: pooled after the first two
-    layers, mirrored.
+    Without network options it is latens' own quick network with a code of
+    64 numbers. With --conv-layers, --kernel-size or --filters it is the
+    reports' kind: pooled after the first two layers, mirrored.
 
-    Example:  latens pretrain mnist --conv-layers 10 --filters 32 --epochs 20 --out runs/ae
+    Example:  latens pretrain mnist --conv-layers 10 --out runs/ae
     """
     screen = Screen(as_json=json)
     with screen.bars() as watch:
@@ -89,13 +97,15 @@ def pretrain(
         told: dict[str, Any] = {"observers": [watch.observer], "progress": watch.progress}
         watch.progress("loading torch and the images", 1, 1)
         if resume:
+            o.refuse_beside_resume(ctx)
             result = app.resume(resume, data, **told)
         else:
             result = app.pretrain(
                 o.require_data(data), out=out, network=network, conv_layers=conv_layers,
                 kernel_size=kernel_size, filters=filters, double_filters=double_filters,
                 convs_per_block=convs_per_block, latent=latent, dropout=dropout, loss=loss,
-                hidden=o.parse_numbers(hidden, "--hidden"), epochs=epochs, batch_size=batch_size,
+                hidden=None if hidden is None else o.parse_numbers(hidden, "--hidden"),
+                epochs=epochs, batch_size=batch_size,
                 optimizer=optimizer, learning_rate=learning_rate, schedule=schedule, seed=seed,
                 early_stopping=early_stopping, val_fraction=val_fraction, device=device,
                 precision=precision, threads=threads, overrides=o.parse_overrides(set_),
@@ -110,10 +120,11 @@ def pretrain(
     if result.pca_mse is not None:
         screen.say(f"PCA with the same {result.code} numbers: {result.pca_mse:.5f}")
     _show_end(screen, result)
-    screen.next(f"latens classify {_data_of(result.run)} --encoder {result.run} --labels 500")
+    screen.next(after_pretraining(result.run))
 
 
 def classify(
+    ctx: typer.Context,
     data: o.Data = None,
     encoder: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Reuse the encoder of this run.")
@@ -156,10 +167,11 @@ def classify(
 ) -> None:
     """Train a classifier, from a pretrained encoder or from scratch.
 
-    frozen trains the head alone; two-phase the head, then everything; fine-tune everything from
-    pretrained weights; scratch everything from random ones. The test images are not read.
+    frozen trains the head alone; two-phase the head, then everything;
+    fine-tune everything from pretrained weights; scratch everything from
+    random ones. The test images are not read.
 
-    Example:  latens classify mnist --encoder runs/ae --mode two-phase --labels 500 --out runs/clf
+    Example:  latens classify mnist --encoder runs/ae --labels 500
     """
     screen = Screen(as_json=json)
     with screen.bars() as watch:
@@ -169,6 +181,7 @@ def classify(
         told: dict[str, Any] = {"observers": [watch.observer], "progress": watch.progress}
         watch.progress("loading torch and the images", 1, 1)
         if resume:
+            o.refuse_beside_resume(ctx)
             result = app.resume(resume, data, **told)
         else:
             result = app.classify(
@@ -184,10 +197,10 @@ def classify(
     _show_training(screen, result.run)
     screen.say(
         f"Validation accuracy [bold]{result.val_accuracy:.2%}[/bold] "
-        f"({result.mode}, {result.labels:,} labelled images)"
+        f"({result.mode}, {plural(result.labels, 'labelled image')})"
     )
     _show_end(screen, result)
-    screen.next(f"latens evaluate {result.run}")
+    screen.next(f"latens evaluate {quote(result.run)}")
 
 
 def _show_training(screen: Screen, path: str) -> None:
@@ -201,8 +214,8 @@ def _show_training(screen: Screen, path: str) -> None:
         screen.plain(f"Note: {note}")
     shape = "x".join(str(n) for n in about["data_shape"][1:])
     screen.plain(
-        f"{about['data']}: {about['data_images']:,} images of {shape}, "
-        f"{about['data_shape'][0]} channel(s); {about['parameters']:,} parameters; "
+        f"{about['data']}: {plural(about['data_images'], 'image')} of {shape}, "
+        f"{plural(about['data_shape'][0], 'channel')}; {about['parameters']:,} parameters; "
         f"{about['placement']}"
     )
     curve = [next(iter(record["val"].values())) for record in run.metrics()]
@@ -214,16 +227,21 @@ def _show_training(screen: Screen, path: str) -> None:
 def _show_end(screen: Screen, result: Any) -> None:
     """Time, findings, and where everything lies."""
     screen.plain(
-        f"{result.epochs} epochs in {duration(result.train_seconds)} "
+        f"{plural(result.epochs, 'epoch')} in {duration(result.train_seconds)} "
         f"({result.images_per_second:,.0f} images a second)"
     )
     screen.findings(result.findings)
     screen.plain(f"Run: {result.run}\nReport: {result.page}")
 
 
-def _data_of(path: str) -> str:
-    """The data argument that a run was made with, as one would type it."""
+def after_pretraining(path: str) -> str:
+    """The command to type next: reuse the encoder, if the images have labels for it."""
+    from latens.report.headlines import shown
     from latens.runs.folder import RunFolder
 
-    source = str(RunFolder.open(path).spec()["data"]["source"])
-    return f"'{source}'" if " " in source else source
+    run = RunFolder.open(path)
+    if not run.environment()["class_names"]:
+        return f"latens evaluate {quote(path)}"
+    data = quote(str(shown(Path(run.spec()["data"]["source"]))))
+    labels = " --labels 500" if len(run.split()["labelled"]) > FEW else ""
+    return f"latens classify {data} --encoder {quote(path)}{labels}"

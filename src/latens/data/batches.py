@@ -6,6 +6,7 @@ read a batch at a time. The order of an epoch follows from (seed, epoch) and fro
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -52,11 +53,14 @@ class Batches:
         self.device = device
         self.seed = seed
         self._images: Tensor | npt.NDArray[np.uint8] = images.images
-        if not isinstance(images.images, np.memmap):
-            self._hold(images.images, device)
         self._labels = None
         if images.labels is not None:
             self._labels = torch.from_numpy(np.ascontiguousarray(images.labels)).to(device)
+        if device.type == "cuda":
+            self._upload()
+        elif not isinstance(images.images, np.memmap):
+            # torch warns of tensors over read-only memory and refuses arrays that run backwards.
+            self._images = torch.from_numpy(np.require(images.images, requirements=["C", "W"]))
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -84,15 +88,15 @@ class Batches:
         last = step == len(self) - 1
         return slice(step * self.batch_size, None if last else (step + 1) * self.batch_size)
 
-    def _hold(self, images: npt.NDArray[np.uint8], device: torch.device) -> None:
-        """Keep the whole set where the training is, if it fits there."""
-        if device.type == "cuda":
-            free, _ = torch.cuda.mem_get_info(device)
-            if images.nbytes > free * _RESIDENT_FRACTION:
-                return
-        # torch warns of tensors over read-only memory and refuses arrays that run backwards.
-        images = np.require(images, requirements=["C", "W"])
-        self._images = torch.from_numpy(images).to(device)
+    def _upload(self) -> None:
+        """Keep the images of this index, and no others, on the accelerator if they fit there."""
+        free, _ = torch.cuda.mem_get_info(self.device)
+        index = self.index.numpy()
+        if math.prod(self._images.shape[1:]) * len(index) > free * _RESIDENT_FRACTION:
+            return
+        self._images = torch.from_numpy(np.asarray(self._images[index])).to(self.device)
+        self._labels = None if self._labels is None else self._labels[self.index.to(self.device)]
+        self.index = torch.arange(len(index))
 
     def _batch(self, index: Tensor) -> Batch:
         if isinstance(self._images, Tensor):

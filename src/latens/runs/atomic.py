@@ -20,11 +20,12 @@ def write(path: Path, fill: Callable[[BinaryIO], object]) -> None:
     """Have `fill` write a binary file that then takes the place of `path` in one move."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with told_if_full(path), temporary.open("wb") as file:
-            fill(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with told_if_full(path):
+            with temporary.open("wb") as file:
+                fill(file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
         sync_folder(path.parent)
     finally:
         with suppress(OSError):
@@ -57,6 +58,12 @@ def told_if_full(path: Path) -> Iterator[None]:
                 f"Expected room on the disk for {path.name}; the disk of {path.parent} is full.",
                 hint="Free some space; nothing that was already saved is lost.",
                 code="disk-full",
+            ) from error
+        if isinstance(error, NotADirectoryError | FileExistsError):
+            raise TrainingError(
+                f"Expected a folder at {path.parent}; a file is there or above it.",
+                hint="Choose another folder with --out.",
+                code="not-writable",
             ) from error
         if isinstance(error, PermissionError) or error.errno == errno.EROFS:
             raise TrainingError(

@@ -15,7 +15,6 @@ import io
 import json
 import os
 import shutil
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -55,6 +54,8 @@ class RunFolder:
         path = Path(path)
         refuse_existing(path)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        # A process that was killed may have had our number and left its draft behind.
+        shutil.rmtree(temporary, ignore_errors=True)
         with atomic.told_if_full(path):
             temporary.mkdir(parents=True)
         try:
@@ -127,7 +128,7 @@ class RunFolder:
             try:
                 record = json.loads(line)
                 key = (str(record["phase"]), int(record["epoch"]))
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, OverflowError):
                 continue
             records[key] = record
         return list(records.values())
@@ -190,9 +191,9 @@ class RunFolder:
 
     def _read_arrays(self, path: Path) -> Arrays:
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except Exception as error:  # a damaged archive fails in many ways
             raise self._damaged(path.name) from error
 
     def _write_arrays(self, path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:

@@ -51,7 +51,7 @@ def newest(run: RunFolder) -> Path | None:
     pointer = run.path / "weights" / LAST
     if not pointer.is_file():
         return None
-    return run.path / "weights" / Path(pointer.read_text("utf-8").strip()).name
+    return run.path / "weights" / Path(pointer.read_text("utf-8", "replace").strip()).name
 
 
 def load_model(run: RunFolder, model: nn.Module, *, best: bool = True) -> None:
@@ -80,15 +80,17 @@ def load_encoder(run: RunFolder, encoder: nn.Module) -> str:
 def restore(run: RunFolder, model: nn.Module) -> tuple[State, dict[str, Tensor]]:
     """The state of the newest checkpoint; its optimiser's tensors go to `restore_optimizer`."""
     tensors, numbers = _read(run)
+    try:
+        counts, score = numbers.pop("counts"), numbers.pop("best_score")
+        state = State(
+            **numbers,
+            best_score=None if score is None else tuple(score),
+            totals=Totals(_part(tensors, "sums"), counts),
+            best=_part(tensors, "best"),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _damaged(newest(run)) from error
     _fill(run, model, _part(tensors, "model"))
-    counts = numbers.pop("counts")
-    score = numbers.pop("best_score")
-    state = State(
-        **numbers,
-        best_score=None if score is None else tuple(score),
-        totals=Totals(_part(tensors, "sums"), counts),
-        best=_part(tensors, "best"),
-    )
     return state, _part(tensors, "optimizer")
 
 
@@ -140,12 +142,16 @@ def _read(run: RunFolder) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             numbers: dict[str, Any] = json.loads(file.metadata()["state"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise RunError(
-            f"Expected readable weights in {path}; the file is missing or damaged.",
-            hint="Train the run again under another name.",
-            code="damaged-run",
-        ) from error
+        raise _damaged(path) from error
     return tensors, numbers
+
+
+def _damaged(path: Path | None) -> RunError:
+    return RunError(
+        f"Expected readable weights in {path}; the file is missing or damaged.",
+        hint="Train the run again under another name.",
+        code="damaged-run",
+    )
 
 
 def _fill(run: RunFolder, module: nn.Module, weights: dict[str, Tensor]) -> None:

@@ -23,6 +23,7 @@ class Muon(torch.optim.Optimizer):
         parameters: those to train; the first and last layers' ought to be in `adam`.
         lr: of the orthogonal updates, whose root mean square is 1 over the shorter side.
         adam: parameters that Adam trains instead, at `adam_ratio` times the rate.
+        weight_decay: each update also shrinks a parameter by this times its rate, as AdamW does.
     """
 
     def __init__(
@@ -33,13 +34,15 @@ class Muon(torch.optim.Optimizer):
         adam: Iterable[nn.Parameter] = (),
         adam_ratio: float = 1.0,
         momentum: float = 0.95,
+        weight_decay: float = 0.0,
     ) -> None:
         groups: list[dict[str, Any]] = [
             {"params": list(parameters), "adam": False},
             {"params": list(adam), "adam": True},
         ]
         groups = [g for g in groups if g["params"]]
-        super().__init__(groups, {"lr": lr, "momentum": momentum, "adam_ratio": adam_ratio})
+        common = {"momentum": momentum, "adam_ratio": adam_ratio, "weight_decay": weight_decay}
+        super().__init__(groups, {"lr": lr, **common})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -48,6 +51,7 @@ class Muon(torch.optim.Optimizer):
             update = _adam if group["adam"] else _muon
             for parameter in group["params"]:
                 if parameter.grad is not None:
+                    _decay(parameter, group)
                     update(parameter, parameter.grad, self.state[parameter], group)
 
 
@@ -58,6 +62,13 @@ def split_parameters(
     wide = [p.ndim >= 2 and min(p.shape[0], p.numel() // p.shape[0]) >= 16 for p in parameters]
     muon = [p for p, is_wide in zip(parameters, wide, strict=True) if is_wide]
     return muon, [p for p, is_wide in zip(parameters, wide, strict=True) if not is_wide]
+
+
+def _decay(parameter: Tensor, group: dict[str, Any]) -> None:
+    """Decoupled weight decay (Loshchilov and Hutter 2019)."""
+    if group["weight_decay"]:
+        rate = group["lr"] * (group["adam_ratio"] if group["adam"] else 1.0)
+        parameter.mul_(1 - rate * group["weight_decay"])
 
 
 def _muon(parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:

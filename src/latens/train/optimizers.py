@@ -23,7 +23,13 @@ def build(phase: PhaseSpec, parameters: Parameters) -> torch.optim.Optimizer:
 
 def _muon(phase: PhaseSpec, parameters: Parameters) -> torch.optim.Optimizer:
     muon, adam = split_parameters(parameters)
-    return Muon(muon, adam=adam, lr=phase.learning_rate, adam_ratio=0.25)
+    return Muon(
+        muon,
+        adam=adam,
+        lr=phase.learning_rate,
+        adam_ratio=0.25,
+        weight_decay=phase.weight_decay,
+    )
 
 
 def _rmsprop(phase: PhaseSpec, parameters: Parameters) -> torch.optim.Optimizer:

@@ -1,0 +1,155 @@
+"""Optimisers against torch's own, schedules by their promises."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any, get_args
+
+import pytest
+import torch
+from core_tiny import objective, phase, same, some_batch, weights, whole_model
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from latens.spec import Optimizer, Schedule
+from latens.train import optimizers, schedules
+from latens.train.muon import Muon, orthogonalised, split_parameters
+
+NAMES = get_args(Optimizer)
+SCHEDULES = get_args(Schedule)
+
+
+@pytest.mark.parametrize("shape", [(16, 64), (64, 16), (32, 33), (8, 144), (96, 288)])
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("size", [1e-4, 1.0, 1e4])
+def test_orthogonalised_singular_values_are_near_one(shape: Any, seed: int, size: float) -> None:
+    matrix = size * torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+    values = torch.linalg.svdvals(orthogonalised(matrix))
+    assert values.min() > 0.5
+    assert values.max() < 1.5
+
+
+def test_orthogonalised_keeps_the_singular_vectors() -> None:
+    matrix = torch.randn(12, 40, generator=torch.Generator().manual_seed(0))
+    u, _, v = torch.linalg.svd(matrix, full_matrices=False)
+    turned = u.T @ orthogonalised(matrix) @ v.T
+    assert torch.allclose(turned, torch.diag(turned.diag()), atol=1e-4)
+    assert (turned.diag() > 0).all()
+
+
+def test_a_gradient_of_zeros_moves_nothing() -> None:
+    assert not orthogonalised(torch.zeros(16, 16)).any()
+
+
+def trained(parameter: nn.Parameter, optimizer: torch.optim.Optimizer, steps: int = 12) -> Any:
+    """The parameter after some steps along gradients that depend on the number of the step."""
+    for step in range(steps):
+        draw = torch.Generator().manual_seed(step)
+        parameter.grad = torch.randn(parameter.shape, generator=draw) * (1 + step)
+        optimizer.step()
+    return parameter.detach()
+
+
+def parameter(*shape: int) -> nn.Parameter:
+    return nn.Parameter(torch.randn(shape, generator=torch.Generator().manual_seed(99)))
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_muons_adam_is_torchs_adam(decay: float) -> None:
+    ours, theirs = parameter(50), parameter(50)
+    muon = Muon([], adam=[ours], lr=0.01, weight_decay=decay)
+    adam = torch.optim.AdamW([theirs], 0.01, betas=(0.9, 0.99), weight_decay=decay)
+    assert torch.allclose(trained(ours, muon), trained(theirs, adam), atol=1e-6, rtol=0)
+
+
+def test_muon_is_torchs_muon_up_to_its_half_precision() -> None:
+    ours, theirs = parameter(24, 24), parameter(24, 24)
+    muon = Muon([ours], lr=0.01, weight_decay=0.1)
+    reference = torch.optim.Muon([theirs], lr=0.01, weight_decay=0.1, momentum=0.95)
+    one, other = (trained(p, o) - parameter(24, 24) for p, o in ((ours, muon), (theirs, reference)))
+    assert (one - other).norm() / other.norm() < 0.05  # torch's own iterates in bfloat16
+
+
+def test_muon_treats_a_kernel_as_a_matrix() -> None:
+    kernel, matrix = parameter(16, 4, 3, 3), parameter(16, 36)
+    one, other = (trained(p, Muon([p], lr=0.01)) for p in (kernel, matrix))
+    assert one.shape == (16, 4, 3, 3)
+    assert torch.isfinite(one).all()
+    flat = nn.Parameter(kernel.detach().flatten(1))
+    assert other.shape == flat.shape
+
+
+def test_muon_takes_what_is_wide_and_adam_the_rest() -> None:
+    wide, kernel = parameter(16, 20), parameter(16, 2, 3, 3)
+    bias, thin, last = parameter(64), parameter(10, 64), parameter(32, 1, 3, 3)
+    muon, adam = split_parameters([wide, bias, kernel, thin, last])
+    assert [id(p) for p in muon] == [id(wide), id(kernel)]
+    assert [id(p) for p in adam] == [id(bias), id(thin), id(last)]
+
+
+def stepped(name: str, **changes: Any) -> dict[str, torch.Tensor]:
+    """The weights of a network after three updates by this optimiser."""
+    model = whole_model()
+    spec = phase(("encoder", "decoder"), optimizer=name, **changes)
+    moving = [*model.encoder.parameters(), *model.decoder.parameters()]  # type: ignore[union-attr]
+    optimizer = optimizers.build(spec, moving)
+    torch.manual_seed(0)
+    for _ in range(3):
+        objective("reconstruct").step(model, some_batch()).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return weights(model)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("setting", [{"learning_rate": 0.02}, {"weight_decay": 0.3}], ids=str)
+def test_no_setting_is_without_effect(name: str, setting: dict[str, float]) -> None:
+    assert not same(stepped(name), stepped(name, **setting))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_optimizer_can_be_built(name: str) -> None:
+    plain = weights(whole_model())
+    after = stepped(name)
+    moved = [n for n in plain if n.startswith(("encoder", "decoder")) and plain[n].numel() > 1]
+    assert all(not torch.equal(plain[n], after[n]) for n in moved)
+    assert all(value.isfinite().all() for value in after.values())
+
+
+def factors(name: str, total: int = 1000) -> list[float]:
+    return [schedules.factor(name, step, total) for step in range(total + 1)]
+
+
+@pytest.mark.parametrize(
+    "name, start, peak, end",
+    [
+        ("constant", 1, 0, 1),
+        ("cosine", 1, 0, 0),
+        ("linear", 0.05, 100, 0),
+        ("one-cycle", 1 / 25, 200, 0),
+    ],
+)
+def test_where_schedules_start_peak_and_end(name: str, start: float, peak: int, end: float) -> None:
+    all_of_them = factors(name)
+    assert all_of_them[0] == pytest.approx(start)
+    assert all_of_them[peak] == max(all_of_them) == pytest.approx(1)
+    assert all_of_them[-1] == pytest.approx(end, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedules_make_no_jumps_and_have_one_peak(name: str) -> None:
+    all_of_them = factors(name)
+    jumps = [b - a for a, b in pairwise(all_of_them)]
+    assert max(map(abs, jumps)) <= 0.0101
+    peak = all_of_them.index(max(all_of_them))
+    assert all(j >= -1e-12 for j in jumps[:peak])
+    assert all(j <= 1e-12 for j in jumps[peak:])
+
+
+@given(st.sampled_from(SCHEDULES), st.integers(1, 5000), st.data())
+def test_factors_are_from_0_to_1_and_never_0_before_the_end(
+    name: str, total: int, data: st.DataObject
+) -> None:
+    step = data.draw(st.integers(0, total - 1))
+    assert 0 < schedules.factor(name, step, total) <= 1
