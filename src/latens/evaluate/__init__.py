@@ -1,0 +1,1 @@
+"""Numbers from a trained model; the pure parts know arrays alone."""

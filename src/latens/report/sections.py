@@ -56,12 +56,15 @@ def _training(title: str, result: Result) -> Section:
     records = [record for record in result.get("records", []) if isinstance(record, dict)]
     if not records:
         return _anything(title, result)
-    times = [words.finite(record.get("seconds")) or 0.0 for record in records]
+    # The clock of a record runs over the whole training, all sittings together.
+    took = max((words.finite(record.get("seconds")) or 0.0 for record in records), default=0.0)
     speeds = [words.finite(record.get("images_per_second")) for record in records]
     known = [speed for speed in speeds if speed]
-    facts = [(words.count(len(records)), "epochs" if len(records) != 1 else "epoch")]
-    if sum(times):
-        facts.append((words.seconds(sum(times)), "training time"))
+    # A record may stand for several epochs, where validations are further apart.
+    epochs = sum({str(r.get("phase")): int(r.get("epoch") or 1) for r in records}.values())
+    facts = [(words.count(epochs), "epochs" if epochs != 1 else "epoch")]
+    if took:
+        facts.append((words.seconds(took), "training time"))
     if known:
         facts.append((words.count(sum(known) / len(known)), "images a second"))
     return Section(title, facts=tuple(facts), tables=(_epochs(records),))

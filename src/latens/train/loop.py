@@ -1,4 +1,4 @@
-"""The training loop. It reads from top to bottom:
+"""The training loop, from top to bottom.
 
     for each phase: choose what moves, build its optimiser
         for each epoch: draw its order from (seed, phase, epoch)

@@ -1,0 +1,1 @@
+"""One rule a file: `check(context) -> Finding | None`; None also where a rule does not apply."""

@@ -1,0 +1,1 @@
+"""One format a file: `DESCRIPTION`, `sniff(path)`, `read(path, ...)`."""

@@ -1,0 +1,1 @@
+"""One figure file a result: `draw(result, arrays)` and `CAPTIONS`."""
