@@ -41,7 +41,9 @@ def main() -> None:
     body = "\n".join(["```", "src/latens/", *tree(ROOT / "src" / "latens", 1), "```"])
     new = f"{before}{BEGIN}{body}\n{END}{after}"
     if "--check" in sys.argv:
-        sys.exit("Run python tools/tree.py: the README's tree is out of date." * (new != text))
+        if new != text:
+            sys.exit("Run python tools/tree.py: the README's tree is out of date.")
+        return
     readme.write_text(new, "utf-8")
 
 

@@ -84,9 +84,10 @@ def sparkline(values: Iterable[Any], width: int = 40) -> str:
     known = [value for value in series if value is not None]
     if not known:
         return ""
-    low, high = min(known), max(known)
+    scale = max(map(abs, known)) or 1.0  # the difference of two huge values is not finite
+    low, high = min(known) / scale, max(known) / scale
     step = (high - low) / (len(BARS) - 1) or 1.0
-    return "".join(" " if v is None else BARS[round((v - low) / step)] for v in series)
+    return "".join(" " if v is None else BARS[round((v / scale - low) / step)] for v in series)
 
 
 def comparison(result: dict[str, Any]) -> str:
