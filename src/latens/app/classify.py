@@ -11,16 +11,8 @@ import numpy as np
 
 from latens import recipes, transfer
 from latens.app import options
-from latens.app.training import (
-    Trained,
-    build_model,
-    next_run_path,
-    read_data,
-    require_finished,
-    start,
-    stored_split,
-    task_of,
-)
+from latens.app.opening import read_data, require_finished, task_of
+from latens.app.training import Trained, build_model, next_run_path, start, stored_split
 from latens.app.training import resume as resume_training
 from latens.checks.context import Context
 from latens.checks.run import run_checks
@@ -30,7 +22,7 @@ from latens.errors import RunError, UsageError
 from latens.progress import Progress, silent
 from latens.report.build import build as build_report
 from latens.runs.folder import RunFolder
-from latens.spec import DataSpec, Mode, Optimizer, RunSpec, Schedule, parse
+from latens.spec import DataSpec, Mode, Optimizer, PhaseSpec, RunSpec, Schedule, parse
 from latens.train import checkpoint
 from latens.train.records import Observer
 
@@ -131,6 +123,12 @@ def classify(
             count, size_of_batch, recipes.CLASSIFY_EPOCHS, recipes.CLASSIFY_STEPS
         )
     head = recipes.REPORT_HEAD if before else recipes.HEAD
+    training: dict[str, Any] = {
+        "epochs": epochs, "optimizer": optimizer, "schedule": schedule,
+        "learning_rate": options.learning_rate(learning_rate, optimizer),
+        "weight_decay": weight_decay,
+    }  # fmt: skip
+    parse(PhaseSpec, {"name": "all", "groups": ("head",), **training})
     spec = options.run_spec(
         {
             "task": "classify",
@@ -138,14 +136,7 @@ def classify(
             "encoder": (before.encoder if before else recipes.encoder(None)).model_dump(),
             "objective": {"kind": "classify", "label_smoothing": label_smoothing},
             "head": {**head.model_dump(), "hidden": tuple(hidden), "dropout": dropout},
-            "phases": [
-                phase.model_dump()
-                for phase in transfer.phases(
-                    mode, epochs=epochs, optimizer=optimizer, schedule=schedule,
-                    learning_rate=options.learning_rate(learning_rate, optimizer),
-                    weight_decay=weight_decay,
-                )
-            ],
+            "phases": [phase.model_dump() for phase in transfer.phases(mode, **training)],
             "train": {
                 "batch_size": batch_size, "seed": seed, "early_stopping": early_stopping,
                 "device": device, "precision": precision, "threads": threads,

@@ -9,21 +9,15 @@ runs of their own under `runs/`, so that one that was stopped goes on where it w
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from latens import stats, transfer
 from latens.app import options
-from latens.app.classify import classify
-from latens.app.evaluate import classifier_result
-from latens.app.pretrain import pretrain
-from latens.app.training import data_of, next_run_path, read_data, require_same_data, task_of
+from latens.app.arms import ALL, Arm, Budget, comparisons, described, train
+from latens.app.opening import data_of, read_data, require_same_data, task_of
+from latens.app.training import next_run_path
 from latens.checks.context import Context
 from latens.checks.run import run_checks
 from latens.data.image_set import ImageSet
@@ -32,12 +26,8 @@ from latens.errors import Interrupted, RunError, UsageError
 from latens.progress import Progress, silent
 from latens.report.build import build as build_report
 from latens.runs.folder import RunFolder
-from latens.spec import DataSpec, Mode, RunSpec, parse
-from latens.train.device import place
+from latens.spec import DataSpec, Mode, parse
 from latens.train.records import Observer
-
-Budget = int | str
-ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -64,20 +54,6 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """The form that ``--json`` prints."""
         return asdict(self)
-
-
-@dataclass(frozen=True)
-class _Arm:
-    """One mode at one label budget, over the seeds: right or wrong for each test image."""
-
-    mode: Mode
-    labels: Budget
-    correct: npt.NDArray[np.bool_]  # [seeds, test images]
-    seconds: list[float]
-
-    @property
-    def accuracies(self) -> list[float]:
-        return [float(row.mean()) for row in self.correct]
 
 
 def compare(
@@ -120,7 +96,7 @@ def compare(
     }  # fmt: skip
     folder = _folder(images, options.source_name(data), out, resume, asked)
     try:
-        arms = _train(folder, images, labels, modes, seeds, values, observers, progress)
+        arms = train(folder, images, labels, modes, seeds, values, observers, progress)
     except Interrupted as stopped:
         hint = f"Go on with: latens compare --resume {folder.path}"
         raise Interrupted(stopped.message, hint=hint) from None
@@ -156,39 +132,6 @@ def resume(
         images, **question, **values, out=folder.path, resume=True,
         observers=observers, progress=progress,
     )  # fmt: skip
-
-
-def _train(
-    folder: RunFolder,
-    images: ImageSet,
-    labels: Sequence[Budget],
-    modes: Sequence[Mode],
-    seeds: int,
-    values: tuple[dict[str, Any], dict[str, Any]],
-    observers: Sequence[Observer],
-    progress: Progress,
-) -> list[_Arm]:
-    """Train and test what is not there yet, seed by seed; the arms in the order asked."""
-    total, done = seeds * (1 + len(labels) * len(modes)), 0
-    outcomes: dict[tuple[Mode, Budget], list[tuple[npt.NDArray[np.bool_], float]]] = {}
-    for seed in range(seeds):
-        progress("trainings", done, total)
-        encoder = _pretrained(images, folder, seed, values[0], observers)
-        done += 1
-        for budget in labels:
-            for mode in modes:
-                progress("trainings", done, total)
-                path = folder.path / "runs" / f"{mode}-{budget}-seed{seed}"
-                outcome = _classified(
-                    images, path, encoder, mode, budget, seed, values[1], observers
-                )
-                outcomes.setdefault((mode, budget), []).append(outcome)
-                done += 1
-    progress("trainings", total, total)
-    return [
-        _Arm(mode, budget, np.stack([c for c, _ in found]), [s for _, s in found])
-        for (mode, budget), found in outcomes.items()
-    ]
 
 
 def _plain(values: options.Overrides | None) -> dict[str, Any]:
@@ -261,64 +204,14 @@ def _folder(
     return RunFolder.create(path, spec, environment, {})
 
 
-def _pretrained(
-    images: ImageSet,
-    folder: RunFolder,
-    seed: int,
-    values: options.Overrides,
-    observers: Sequence[Observer],
-) -> Path:
-    path = folder.path / "runs" / f"autoencoder-seed{seed}"
-    if not _finished(path):
-        pretrain(images, out=path, seed=seed, observers=observers, report=False, **values)
-    return path
-
-
-def _classified(
-    images: ImageSet,
-    path: Path,
-    encoder: Path,
-    mode: Mode,
-    budget: Budget,
-    seed: int,
-    values: options.Overrides,
-    observers: Sequence[Observer],
-) -> tuple[npt.NDArray[np.bool_], float]:
-    """Train and test one classifier; whether each test image is right, and the seconds."""
-    if not _finished(path):
-        classify(
-            images, encoder=encoder, mode=mode, out=path, seed=seed,
-            labels=None if budget == ALL else int(budget),
-            observers=observers, report=False, **values,
-        )  # fmt: skip
-    run = RunFolder.open(path)
-    if "classification" not in run.results():
-        spec = parse(RunSpec, run.spec())
-        classifier_result(run, images, place(spec.train).device)
-    _, arrays = run.result("classification")
-    correct = arrays["probabilities"].argmax(1) == arrays["labels"]
-    return correct, float(run.result("training")[0]["train_seconds"])
-
-
-def _finished(path: Path) -> bool:
-    """Whether the run at `path` is complete; an unfinished one makes room to be trained again."""
-    if not path.exists():
-        return False
-    run = RunFolder.open(path)
-    if run.finished and "findings" in run.results():  # the last that a training writes
-        return True
-    shutil.rmtree(path)
-    return False
-
-
-def _conclude(folder: RunFolder, images: ImageSet, arms: list[_Arm], seeds: int) -> Comparison:
-    described = [_described(arm) for arm in arms]
-    comparisons = _comparisons(arms)
+def _conclude(folder: RunFolder, images: ImageSet, arms: list[Arm], seeds: int) -> Comparison:
+    shown = [described(arm) for arm in arms]
+    verdicts = comparisons(arms)
     split = draw(images, seed=0)
     found = run_checks(
         Context(
             images=images, train_index=split.train, val_index=split.val, test_index=split.test,
-            seeds=range(seeds), arms=described, selected_on="validation",
+            seeds=range(seeds), arms=shown, selected_on="validation",
         )
     )  # fmt: skip
     told = [finding.to_dict() for finding in found]
@@ -327,8 +220,8 @@ def _conclude(folder: RunFolder, images: ImageSet, arms: list[_Arm], seeds: int)
         "seeds": list(range(seeds)),
         "budgets": list(dict.fromkeys(arm.labels for arm in arms)),
         "test_images": int(arms[0].correct.shape[1]),
-        "arms": described,
-        "comparisons": comparisons,
+        "arms": shown,
+        "comparisons": verdicts,
         "findings": told,
     }
     folder.write_result("comparison", result, {})
@@ -336,44 +229,6 @@ def _conclude(folder: RunFolder, images: ImageSet, arms: list[_Arm], seeds: int)
     example = RunFolder.open(folder.path / "runs" / "autoencoder-seed0")
     folder.write_result("reconstruction", *example.result("reconstruction"))
     return Comparison(
-        run=str(folder.path), data=images.name, seeds=list(range(seeds)), arms=described,
-        comparisons=comparisons, findings=told, page=str(build_report(folder)),
+        run=str(folder.path), data=images.name, seeds=list(range(seeds)), arms=shown,
+        comparisons=verdicts, findings=told, page=str(build_report(folder)),
     )  # fmt: skip
-
-
-def _described(arm: _Arm) -> dict[str, Any]:
-    interval = stats.mean_interval(arm.accuracies)
-    return {
-        "mode": arm.mode,
-        "labels": arm.labels,
-        "pretraining": arm.mode in transfer.PRETRAINED,
-        "accuracies": arm.accuracies,
-        "mean": interval.mean,
-        "low": interval.low,
-        "high": interval.high,
-        "train_seconds": arm.seconds,
-    }
-
-
-def _comparisons(arms: list[_Arm]) -> list[dict[str, Any]]:
-    """Each pretrained arm against scratch at the same labels, corrected over all of them."""
-    control = {arm.labels: arm for arm in arms if arm.mode == "scratch"}
-    pretrained = [arm for arm in arms if arm.mode != "scratch"]
-    found = [stats.crossed_paired_difference(a.correct, control[a.labels].correct)
-             for a in pretrained]  # fmt: skip
-    corrected = stats.holm([d.p for d in found])
-    return [
-        {
-            "labels": arm.labels,
-            "mode": arm.mode,
-            "control": "scratch",
-            "difference": d.difference,
-            "low": d.low,
-            "high": d.high,
-            "p": d.p,
-            "p_corrected": float(p),
-            "verdict": stats.verdict(d.difference, d.low, d.high, float(p)),
-            "sentence": stats.sentence(arm.mode, arm.labels, d.difference, d.low, d.high, float(p)),
-        }
-        for arm, d, p in zip(pretrained, found, corrected, strict=True)
-    ]

@@ -9,14 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from latens.app.training import (
-    data_of,
-    load_trained,
-    require_finished,
-    stored_split,
-    task_of,
-    with_labels,
-)
+from latens.app.opening import data_of, require_finished, task_of
+from latens.app.training import load_trained, stored_split, with_labels
 from latens.data.image_set import ImageSet
 from latens.errors import DataError
 from latens.evaluate.autoencoder import reconstruction

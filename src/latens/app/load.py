@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from latens.app.training import build_model, require_finished, task_of
+from latens.app.opening import require_finished, task_of
+from latens.app.training import build_model
 from latens.data.batches import Batches
 from latens.data.image_set import ImageSet
 from latens.data.load import load as load_images

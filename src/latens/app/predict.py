@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 
-from latens.app.training import build_model, require_finished, task_of
+from latens.app.opening import require_finished, task_of
+from latens.app.training import build_model
 from latens.data.image_set import ImageSet
 from latens.data.load import load
 from latens.data.pictures import read_files

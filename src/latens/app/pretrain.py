@@ -9,7 +9,8 @@ from typing import Any
 
 from latens import recipes
 from latens.app import options
-from latens.app.training import Trained, next_run_path, read_data, start
+from latens.app.opening import read_data
+from latens.app.training import Trained, next_run_path, start
 from latens.app.training import resume as resume_training
 from latens.checks.context import Context
 from latens.checks.run import run_checks

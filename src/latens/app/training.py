@@ -15,17 +15,16 @@ import numpy.typing as npt
 import torch
 
 from latens import catalog
-from latens.app.options import ARRAY
+from latens.app.opening import data_of, task_of
 from latens.data.batches import Batches
 from latens.data.image_set import UNLABELLED, ImageSet
-from latens.data.load import load
 from latens.data.split import Split, draw
-from latens.errors import RunError, UsageError
+from latens.errors import RunError
 from latens.nn.model import Model, build, count_parameters
 from latens.progress import Progress, silent
 from latens.runs.folder import RunFolder, refuse_existing
 from latens.seeds import fold
-from latens.spec import DataSpec, RunSpec, parse
+from latens.spec import RunSpec, parse
 from latens.train import checkpoint
 from latens.train.device import Placement, place
 from latens.train.loop import Training, fit, validate
@@ -33,11 +32,6 @@ from latens.train.records import Observer
 
 VALIDATION_BATCH = 512
 RUNS = Path("runs")
-_KINDS = {
-    "pretrain": "an autoencoder's run",
-    "classify": "a classifier's run",
-    "compare": "a comparison",
-}
 
 
 @dataclass(frozen=True)
@@ -54,54 +48,6 @@ class Trained:
     epochs: int
     seconds: float
     images_per_second: float
-
-
-def task_of(run: RunFolder, *allowed: str) -> str:
-    """What a run was made by: pretrain, classify or compare.
-
-    Raises `UsageError` if that is none of `allowed`; the hint is the command for this kind.
-    """
-    task = str(run.spec().get("task"))
-    if task not in allowed:
-        wanted = " or ".join(_KINDS[name] for name in allowed)
-        raise UsageError(
-            f"Expected {wanted}; {run.path} is {_KINDS.get(task, 'of another kind')}.",
-            hint=f"'latens runs show {run.path}' tells what it is.",
-            code="other-kind",
-        )
-    return task
-
-
-def require_finished(run: RunFolder) -> None:
-    """Raise `RunError` if a training has not come to its end: its weights are not the last ones."""
-    if not run.finished:
-        raise RunError(
-            f"Expected a finished run; the training of {run.path} has not come to its end.",
-            hint=f"Go on with: latens {run.spec().get('task')} --resume {run.path}",
-            code="unfinished-run",
-        )
-
-
-def data_of(run: RunFolder, spec: DataSpec, data: Any, progress: Progress = silent) -> ImageSet:
-    """The very images that a run was made with, read from `data` or from where they were.
-
-    Raises `UsageError` if the run was made from arrays and none are given, `RunError` if the
-    images have changed.
-    """
-    if data is None and spec.source == ARRAY:
-        raise UsageError(
-            f"Expected the images again, because {run.path} was made from arrays; got none.",
-            hint="Pass them as data=; on the command line name a file or folder that holds them.",
-            code="no-data",
-        )
-    images = read_data(spec.source if data is None else data, spec, progress)
-    require_same_data(run, images)
-    return images
-
-
-def read_data(data: Any, spec: DataSpec, progress: Progress = silent) -> ImageSet:
-    """The image set that a spec describes; `data` is what it is read from."""
-    return load(data, size=spec.size, channels=spec.channels, keep=spec.keep, progress=progress)
 
 
 def start(
@@ -143,18 +89,6 @@ def resume(
     spec = parse(RunSpec, run.spec())
     images = data_of(run, spec.data, data, progress)
     return _go_on(run, spec, images, stored_split(run), observers)
-
-
-def require_same_data(run: RunFolder, images: ImageSet) -> None:
-    """Raise `RunError` unless `images` is the very set that the run was made with."""
-    before = run.environment().get("data_fingerprint")
-    if before != images.fingerprint:
-        raise RunError(
-            f"Expected the images that {run.path} was trained on (fingerprint {str(before)[:12]}); "
-            f"{images.name} has fingerprint {images.fingerprint[:12]}.",
-            hint="Put the original files back, or train anew.",
-            code="other-data",
-        )
 
 
 def with_labels(images: ImageSet, index: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -43,7 +43,7 @@ def compare(
     threads: o.Threads = None,
     json: o.Json = False,
 ) -> None:
-    """Did pretraining help? Pretrained arms against a matched one from scratch, over seeds.
+    """Did pretraining help? Pretrained arms against a matched one from scratch.
 
     Every arm has the same architecture, updates and labels; all are tested
     once. The verdict has 95 % intervals and p-values corrected for the number

@@ -46,7 +46,7 @@ def check(
     keep: o.Keep = None,
     json: o.Json = False,
 ) -> None:
-    """Look at images before training on them: counts, damage, duplicates, leaks, cost.
+    """Look at images before training: counts, damage, duplicates, leaks, cost.
 
     Example:  latens data check ./pictures --size 64
     """

@@ -66,6 +66,8 @@ def main() -> NoReturn:
             traceback.print_exc()
         sys.exit(_fail(error, as_json))
     except KeyboardInterrupt:
+        code = Interrupted.exit_code
+    if code == Interrupted.exit_code:  # typer may turn Ctrl-C into this code, and say nothing
         sys.exit(_fail(Interrupted("Stopped.", hint="Nothing that was saved is lost."), as_json))
     sys.exit(code if isinstance(code, int) else 0)
 

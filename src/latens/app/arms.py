@@ -1,0 +1,162 @@
+"""The arms of a comparison: training and testing each, and what their numbers come to."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from latens import stats, transfer
+from latens.app import options
+from latens.app.classify import classify
+from latens.app.evaluate import classifier_result
+from latens.app.pretrain import pretrain
+from latens.data.image_set import ImageSet
+from latens.progress import Progress
+from latens.runs.folder import RunFolder
+from latens.spec import Mode, RunSpec, parse
+from latens.train.device import place
+from latens.train.records import Observer
+
+Budget = int | str
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One mode at one label budget, over the seeds: right or wrong for each test image."""
+
+    mode: Mode
+    labels: Budget
+    correct: npt.NDArray[np.bool_]  # [seeds, test images]
+    seconds: list[float]
+
+    @property
+    def accuracies(self) -> list[float]:
+        return [float(row.mean()) for row in self.correct]
+
+
+def train(
+    folder: RunFolder,
+    images: ImageSet,
+    labels: Sequence[Budget],
+    modes: Sequence[Mode],
+    seeds: int,
+    values: tuple[dict[str, Any], dict[str, Any]],
+    observers: Sequence[Observer],
+    progress: Progress,
+) -> list[Arm]:
+    """Train and test what is not there yet, seed by seed; the arms in the order asked."""
+    total, done = seeds * (1 + len(labels) * len(modes)), 0
+    outcomes: dict[tuple[Mode, Budget], list[tuple[npt.NDArray[np.bool_], float]]] = {}
+    for seed in range(seeds):
+        progress("trainings", done, total)
+        encoder = _pretrained(images, folder, seed, values[0], observers)
+        done += 1
+        for budget in labels:
+            for mode in modes:
+                progress("trainings", done, total)
+                path = folder.path / "runs" / f"{mode}-{budget}-seed{seed}"
+                outcome = _classified(
+                    images, path, encoder, mode, budget, seed, values[1], observers
+                )
+                outcomes.setdefault((mode, budget), []).append(outcome)
+                done += 1
+    progress("trainings", total, total)
+    return [
+        Arm(mode, budget, np.stack([c for c, _ in found]), [s for _, s in found])
+        for (mode, budget), found in outcomes.items()
+    ]
+
+
+def _pretrained(
+    images: ImageSet,
+    folder: RunFolder,
+    seed: int,
+    values: options.Overrides,
+    observers: Sequence[Observer],
+) -> Path:
+    path = folder.path / "runs" / f"autoencoder-seed{seed}"
+    if not _finished(path):
+        pretrain(images, out=path, seed=seed, observers=observers, report=False, **values)
+    return path
+
+
+def _classified(
+    images: ImageSet,
+    path: Path,
+    encoder: Path,
+    mode: Mode,
+    budget: Budget,
+    seed: int,
+    values: options.Overrides,
+    observers: Sequence[Observer],
+) -> tuple[npt.NDArray[np.bool_], float]:
+    """Train and test one classifier; whether each test image is right, and the seconds."""
+    if not _finished(path):
+        classify(
+            images, encoder=encoder, mode=mode, out=path, seed=seed,
+            labels=None if budget == ALL else int(budget),
+            observers=observers, report=False, **values,
+        )  # fmt: skip
+    run = RunFolder.open(path)
+    if "classification" not in run.results():
+        spec = parse(RunSpec, run.spec())
+        classifier_result(run, images, place(spec.train).device)
+    _, arrays = run.result("classification")
+    correct = arrays["probabilities"].argmax(1) == arrays["labels"]
+    return correct, float(run.result("training")[0]["train_seconds"])
+
+
+def _finished(path: Path) -> bool:
+    """Whether the run at `path` is complete; an unfinished one makes room to be trained again."""
+    if not path.exists():
+        return False
+    run = RunFolder.open(path)
+    if run.finished and "findings" in run.results():  # the last that a training writes
+        return True
+    shutil.rmtree(path)
+    return False
+
+
+def described(arm: Arm) -> dict[str, Any]:
+    interval = stats.mean_interval(arm.accuracies)
+    return {
+        "mode": arm.mode,
+        "labels": arm.labels,
+        "pretraining": arm.mode in transfer.PRETRAINED,
+        "accuracies": arm.accuracies,
+        "mean": interval.mean,
+        "low": interval.low,
+        "high": interval.high,
+        "train_seconds": arm.seconds,
+    }
+
+
+def comparisons(arms: list[Arm]) -> list[dict[str, Any]]:
+    """Each pretrained arm against scratch at the same labels, corrected over all of them."""
+    control = {arm.labels: arm for arm in arms if arm.mode == "scratch"}
+    pretrained = [arm for arm in arms if arm.mode != "scratch"]
+    found = [stats.crossed_paired_difference(a.correct, control[a.labels].correct)
+             for a in pretrained]  # fmt: skip
+    corrected = stats.holm([d.p for d in found])
+    return [
+        {
+            "labels": arm.labels,
+            "mode": arm.mode,
+            "control": "scratch",
+            "difference": d.difference,
+            "low": d.low,
+            "high": d.high,
+            "p": d.p,
+            "p_corrected": float(p),
+            "verdict": stats.verdict(d.difference, d.low, d.high, float(p)),
+            "sentence": stats.sentence(arm.mode, arm.labels, d.difference, d.low, d.high, float(p)),
+        }
+        for arm, d, p in zip(pretrained, found, corrected, strict=True)
+    ]
