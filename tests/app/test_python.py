@@ -29,14 +29,14 @@ def test_names_are_listed_and_there() -> None:
 
 @pytest.mark.parametrize("name", latens.__all__)
 def test_no_room_hides_a_name(name: str) -> None:
-    importlib.import_module("latens.evaluate.classification")
+    importlib.import_module("latens.evaluation.classification")
     assert not isinstance(getattr(latens, name), ModuleType)
 
 
 def test_rooms_can_still_be_imported() -> None:
-    from latens.evaluate import calibration
+    from latens.evaluation import calibration
 
-    assert calibration.__name__ == "latens.evaluate.calibration"
+    assert calibration.__name__ == "latens.evaluation.calibration"
 
 
 def test_a_pretraining(pretrained: latens.PretrainResult) -> None:

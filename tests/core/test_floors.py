@@ -22,7 +22,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "nn corrupt data metrics",
         "objectives",
         "train",
-        "evaluate transfer",
+        "evaluation transfer",
         "report checks studies export",
         "app",
         "latens cli __main__ menu estimators web",

@@ -13,9 +13,9 @@ from latens.app.opening import data_of, require_finished, task_of
 from latens.app.training import load_trained, stored_split, with_labels
 from latens.data.image_set import ImageSet
 from latens.errors import DataError
-from latens.evaluate.autoencoder import reconstruction
-from latens.evaluate.classification import classification, examples
-from latens.evaluate.logits import class_logits
+from latens.evaluation.autoencoder import reconstruction
+from latens.evaluation.classification import classification, examples
+from latens.evaluation.logits import class_logits
 from latens.progress import Progress, silent
 from latens.report.build import build as build_report
 from latens.runs.folder import RunFolder

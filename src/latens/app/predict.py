@@ -17,7 +17,7 @@ from latens.data.load import load
 from latens.data.pictures import read_files
 from latens.data.tree import is_picture
 from latens.errors import DataError
-from latens.evaluate.logits import class_logits
+from latens.evaluation.logits import class_logits
 from latens.progress import Progress, silent
 from latens.runs.folder import RunFolder
 from latens.spec import RunSpec, parse

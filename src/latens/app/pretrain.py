@@ -16,7 +16,7 @@ from latens.checks.context import Context
 from latens.checks.run import run_checks
 from latens.data.image_set import ImageSet
 from latens.errors import UsageError, unknown_name
-from latens.evaluate.autoencoder import reconstruction
+from latens.evaluation.autoencoder import reconstruction
 from latens.progress import Progress, silent
 from latens.report.build import build as build_report
 from latens.spec import DataSpec, Optimizer, Schedule, mirrored, parse

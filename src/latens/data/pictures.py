@@ -117,7 +117,9 @@ def decode(content: bytes, size: Size | None, channels: int | None) -> tuple[Pix
     except (OSError, SyntaxError, ValueError, EOFError, OverflowError, MemoryError) as error:
         if isinstance(error, DataError):
             raise
-        raise Unreadable(str(error) or type(error).__name__) from error
+        # Pillow names the file object that we gave it, which means nothing to a person.
+        reason = str(error) if "BytesIO" not in str(error) else "not a picture, or cut off"
+        raise Unreadable(reason or type(error).__name__) from error
 
 
 def _eight_bit(picture: Image.Image) -> Image.Image:

@@ -32,7 +32,8 @@ def place(spec: TrainSpec) -> Placement:
         torch.set_num_threads(spec.threads)
     if device.type == "cpu":
         keep_memory()
-        why += f", {torch.get_num_threads()} threads"
+        threads = torch.get_num_threads()
+        why += f", {threads} thread{'s' if threads > 1 else ''}"
     return Placement(device, dtype, f"{why}; {precisely}")
 
 

@@ -15,7 +15,7 @@ from scipy.special import log_softmax
 from sklearn.metrics import classification_report
 
 from latens.errors import DataError, TrainingError
-from latens.evaluate.calibration import (
+from latens.evaluation.calibration import (
     brier,
     calibration_bins,
     expected_calibration_error,

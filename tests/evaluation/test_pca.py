@@ -11,8 +11,8 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
-from latens.evaluate import pca
-from latens.evaluate.pca import pca_mse
+from latens.evaluation import pca
+from latens.evaluation.pca import pca_mse
 
 
 def digits() -> tuple[Any, Any]:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latens.evaluate import reconstruction
-from latens.evaluate.reconstruction import image_mse, psnr, ssim
+from latens.evaluation import reconstruction
+from latens.evaluation.reconstruction import image_mse, psnr, ssim
 
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(8, 20), st.integers(8, 20))
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, log_loss
 
-from latens.evaluate.calibration import (
+from latens.evaluation.calibration import (
     brier,
     calibration_bins,
     expected_calibration_error,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, classification_report, confusion_matrix
 
 from latens.errors import LatensError
-from latens.evaluate.classification import classification, distinct, examples
+from latens.evaluation.classification import classification, distinct, examples
 
 NAMES = ["cat", "dog", "bird", "fish"]
 SEEDS = st.integers(0, 2**32 - 1)

@@ -12,8 +12,8 @@ import torch
 from latens.data.batches import Batches
 from latens.data.image_set import ImageSet
 from latens.data.split import Split
-from latens.evaluate.pca import pca_mse
-from latens.evaluate.reconstruction import image_mse, psnr, ssim
+from latens.evaluation.pca import pca_mse
+from latens.evaluation.reconstruction import image_mse, psnr, ssim
 from latens.nn.model import Model
 from latens.progress import Progress, silent
 
