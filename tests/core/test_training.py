@@ -358,7 +358,7 @@ def _at(place: int, do: Any) -> Any:
 def test_the_device_is_chosen_and_told_with_the_reason() -> None:
     placed = place(TrainSpec(device="cpu", precision="float32", threads=1))
     assert (placed.device, placed.dtype) == (CPU, torch.float32)
-    assert placed.reason == "device cpu (as asked), 1 threads; float32 (as asked)"
+    assert placed.reason == "device cpu (as asked), 1 thread; float32 (as asked)"
     assert "float32" in place(TrainSpec(device="cpu")).reason
 
 
