@@ -31,11 +31,12 @@ def encoder(latent: int | None) -> ConvSpec:
     """A strided network: quick on a CPU, because most of its work is done at a quarter size.
 
     For pretraining it ends in a dense code that is narrower than the image, so that it cannot
-    simply copy; for a classifier from scratch (`latent=None`) the feature maps are pooled.
+    simply copy; for a classifier from scratch (`latent=None`) the feature maps are pooled. The
+    decoder is light: it is thrown away when the encoder is reused.
     """
     return ConvSpec(
         encoder_filters=(32, 64, 96, 96),
-        decoder_filters=(96, 64, 32),
+        decoder_filters=(32, 16),
         kernel_size=(5, 3, 3, 3),
         down_after=(1, 2),
         down="stride",
