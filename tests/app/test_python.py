@@ -200,3 +200,12 @@ def test_every_result_is_plain(
         values = result.to_dict()
         assert set(values) == {field.name for field in fields(result)}
         assert json.loads(json.dumps(values, allow_nan=False)) == values
+
+
+def test_an_array_of_another_shape_is_refused_not_resized(
+    pretrained: latens.PretrainResult,
+) -> None:
+    loaded = latens.load(pretrained.run)
+    _, height, width = loaded.image_shape
+    with pytest.raises(latens.LatensError, match="Expected images of"):
+        loaded.encode(np.zeros((2, height + 1, width), np.uint8))

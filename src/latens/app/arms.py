@@ -132,8 +132,8 @@ def described(arm: Arm) -> dict[str, Any]:
         "pretraining": arm.mode in transfer.PRETRAINED,
         "accuracies": arm.accuracies,
         "mean": interval.mean,
-        "low": interval.low,
-        "high": interval.high,
+        "low": max(0.0, interval.low),
+        "high": min(1.0, interval.high),
         "train_seconds": arm.seconds,
     }
 

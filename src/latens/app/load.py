@@ -15,6 +15,7 @@ from latens.app.training import build_model
 from latens.data.batches import Batches
 from latens.data.image_set import ImageSet
 from latens.data.load import load as load_images
+from latens.errors import DataError
 from latens.nn.model import Model
 from latens.runs.folder import RunFolder
 from latens.spec import RunSpec, parse
@@ -34,7 +35,13 @@ class LoadedRun:
     class_names: tuple[str, ...]
 
     def encode(self, data: Any) -> npt.NDArray[np.float32]:
-        """Features of images, float32 `[N, ...]`; images are converted to the run's shape."""
+        """Features of images, float32 `[N, ...]`.
+
+        Files and names are converted to the run's size and channels; an array must have them,
+        because a wrong axis order could otherwise be read as another size.
+
+        Raises `DataError` for an array of another shape.
+        """
         return self._over(data, self.model.encode)
 
     def reconstruct(self, data: Any) -> npt.NDArray[np.float32]:
@@ -44,7 +51,17 @@ class LoadedRun:
     @torch.no_grad()
     def _over(self, data: Any, function: Any) -> npt.NDArray[np.float32]:
         channels, height, width = self.image_shape
-        images = load_images(data, size=(height, width), channels=channels)
+        if isinstance(data, str | Path):
+            images = load_images(data, size=(height, width), channels=channels)
+        else:
+            images = load_images(data)
+        if images.shape != self.image_shape:
+            raise DataError(
+                f"Expected images of {height}x{width} with {channels} channel(s), as {self.run.path} "
+                f"was trained on; got {images.shape[1]}x{images.shape[2]} with {images.shape[0]}.",
+                hint="Pass [N, H, W, C] or [N, C, H, W] of that size, also for a single image.",
+                code="other-shape",
+            )
         batches = Batches(images, np.arange(len(images)), BATCH, torch.device("cpu"))
         return np.concatenate([function(b.images).numpy() for b in batches.in_order()])
 

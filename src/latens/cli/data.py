@@ -76,6 +76,8 @@ def check(
         ]
         columns = ["class", "images", "train", "test"]
         screen.table("", columns, rows, right=("images", "train", "test"))
+    if not any(report.test.values()):
+        screen.plain("No test part is given: training holds out 20 % as test, then validation.")
     screen.plain(
         f"Memory: {_size(report.memory['images'])} of images, "
         f"about {report.memory['training'] / _MB:,.0f} MB while training"

@@ -40,8 +40,9 @@ def save_checkpoint(
     path = run.weights_dir / f"{state.updates:08d}-{state.phase}-{state.epoch}.safetensors"
     atomic.write(path, lambda file: file.write(data))
     atomic.write(run.weights_dir / LAST, lambda file: file.write(path.name.encode()))
-    for old in run.weights_dir.glob("*.safetensors"):
-        if old != path:
+    # A kill in the middle of a save leaves a temporary file; the next save takes it away too.
+    for old in run.weights_dir.iterdir():
+        if old.suffix in (".safetensors", ".tmp") and old != path:
             old.unlink(missing_ok=True)
     return path
 
