@@ -207,5 +207,5 @@ def test_an_array_of_another_shape_is_refused_not_resized(
 ) -> None:
     loaded = latens.load(pretrained.run)
     _, height, width = loaded.image_shape
-    with pytest.raises(latens.LatensError, match="Expected images of"):
+    with pytest.raises(latens.LatensError, match="-channel images of"):
         loaded.encode(np.zeros((2, height + 1, width), np.uint8))

@@ -57,8 +57,8 @@ class LoadedRun:
             images = load_images(data)
         if images.shape != self.image_shape:
             raise DataError(
-                f"Expected images of {height}x{width} with {channels} channel(s), as {self.run.path} "
-                f"was trained on; got {images.shape[1]}x{images.shape[2]} with {images.shape[0]}.",
+                f"Expected {channels}-channel images of {height}x{width}, as {self.run.path} "
+                f"has them; got {images.shape[1]}x{images.shape[2]} with {images.shape[0]}.",
                 hint="Pass [N, H, W, C] or [N, C, H, W] of that size, also for a single image.",
                 code="other-shape",
             )
