@@ -91,6 +91,10 @@ def _reconstruction(result: Mapping[str, Any]) -> Headline:
     code = words.count(result.get("code"))
     if pca is None:
         return Headline(words.number(mse), f"{sentence}, from codes of {code} numbers.")
+    if pca == 0:  # at least as many numbers as pixels: PCA is exact, and longer training no remedy
+        return Headline(
+            words.number(mse), f"{sentence}; {code} numbers can copy the image, so it says little."
+        )
     sentence += f"; PCA with the same {code} numbers gets {words.number(pca)}"
     if mse and pca and mse < pca:
         return Headline(words.number(mse), f"{sentence}, {pca / mse:.1f} times as much.")
