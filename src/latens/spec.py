@@ -21,7 +21,11 @@ Rate: TypeAlias = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Group: TypeAlias = Literal["encoder", "decoder", "head"]
 Activation: TypeAlias = Literal["relu", "gelu", "silu", "elu", "tanh"]
 Optimizer: TypeAlias = Literal["adam", "adamw", "muon", "rmsprop", "sgd"]
-Schedule: TypeAlias = Literal["constant", "cosine", "linear", "one-cycle"]
+Schedule: TypeAlias = Literal["constant", "cosine", "linear", "one-cycle", "plateau"]
+Balance: TypeAlias = Literal["none", "class-weights", "balanced-softmax", "logit-adjustment"]
+Loss: TypeAlias = Literal["mse", "bce"]
+Weight: TypeAlias = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Strength: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]
 Mode: TypeAlias = Literal["frozen", "two-phase", "fine-tune", "scratch"]
 
 
@@ -56,6 +60,8 @@ class ConvSpec(Spec):
     doubled again after as many of the last decoder blocks; a final convolution gives the pixels.
     `kernel_size` is one number, or one a block of the encoder (the decoder uses the last).
     `latent` adds a dense code of that width; without it the code is the last feature map.
+    `tied` makes the decoder use the encoder's own kernels, transposed; the decoder must mirror the
+    encoder then.
     """
 
     kind: Literal["conv"] = "conv"
@@ -70,6 +76,7 @@ class ConvSpec(Spec):
     dropout: Fraction = 0.0
     activation: Activation = "relu"
     latent: Positive | None = None
+    tied: bool = False
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -96,7 +103,10 @@ class ConvSpec(Spec):
 
 
 class MLPSpec(Spec):
-    """A dense encoder and its mirrored decoder: `hidden` widths, then a code of `latent`."""
+    """A dense encoder and its mirrored decoder: `hidden` widths, then a code of `latent`.
+
+    `tied` makes the decoder use the encoder's own weights, transposed.
+    """
 
     kind: Literal["mlp"] = "mlp"
     hidden: tuple[Positive, ...] = (128,)
@@ -104,49 +114,157 @@ class MLPSpec(Spec):
     batch_norm: bool = False
     dropout: Fraction = 0.0
     activation: Activation = "relu"
+    tied: bool = False
 
 
-EncoderSpec: TypeAlias = Annotated[ConvSpec | MLPSpec, Field(discriminator="kind")]
+class ResidualSpec(Spec):
+    """A residual encoder and its mirrored decoder.
+
+    A `patch` x `patch` projection, then stages of `blocks` residual blocks (two 3x3 convolutions
+    with batch normalisation, He et al. 2016) at each of `widths`; the image is halved between
+    stages. `latent` adds a dense code; without it the code is the last feature map. `out_filters`
+    is the width of that last map where it should be narrower than the last stage.
+    """
+
+    kind: Literal["residual"] = "residual"
+    patch: Positive = 4
+    widths: Annotated[tuple[Positive, ...], Field(min_length=1)] = (64,)
+    blocks: Positive = 4
+    out_filters: Positive | None = None
+    dropout: Fraction = 0.0
+    activation: Activation = "relu"
+    latent: Positive | None = None
+
+
+EncoderSpec: TypeAlias = Annotated[ConvSpec | MLPSpec | ResidualSpec, Field(discriminator="kind")]
 
 
 class HeadSpec(Spec):
-    """From features to class scores: pooling, dense layers with dropout, one output a class.
+    """From features to class scores: pooling, layers with dropout, one output a class.
 
+    `dense` has layers of the widths in `hidden`. `conv1d` first runs 1-D convolutions of
+    `filters` kernels over the code as a sequence, `conv2d` 2-D ones over feature maps, both of
+    `kernel_size`, each with batch normalisation, ReLU and pooling by 2 while there is room.
     `pool` acts on feature maps alone: `flatten` keeps every number, `mean` and `mean-max` keep
-    one or two a channel.
+    one or two a channel. `stage` takes the features from a named stage of the encoder, such as
+    "block2", instead of from its end.
     """
 
+    kind: Literal["dense", "conv1d", "conv2d"] = "dense"
     hidden: tuple[Positive, ...] = (100,)
+    filters: tuple[Positive, ...] = (32, 64)
+    kernel_size: Positive = 3
     dropout: Fraction = 0.3
     pool: Literal["flatten", "mean", "mean-max"] = "flatten"
+    stage: str | None = None
 
 
 class AugmentSpec(Spec):
     """One augmentation by its file's name in `latens/corrupt/`, and its strength from 0 to 1."""
 
     name: str
-    strength: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
+    strength: Strength = 1.0
+
+
+class CorruptSpec(Spec):
+    """One corruption by its file's name in `latens/corrupt/`.
+
+    `strength` from 0 to 1 is fixed, or a pair (low, high) from which each image draws its own.
+    """
+
+    name: str
+    strength: Strength | tuple[Strength, Strength] = 0.4
 
 
 class ReconstructSpec(Spec):
     """Give the image back. `loss` is the mean squared error, or binary cross-entropy a pixel."""
 
     kind: Literal["reconstruct"] = "reconstruct"
-    loss: Literal["mse", "bce"] = "mse"
+    loss: Loss = "mse"
+
+
+class DenoiseSpec(Spec):
+    """Give the clean image back from a corrupted one (Vincent et al. 2008)."""
+
+    kind: Literal["denoise"] = "denoise"
+    loss: Loss = "mse"
+    corruptions: Annotated[tuple[CorruptSpec, ...], Field(min_length=1)] = (
+        CorruptSpec(name="salt_pepper"),
+    )
+
+
+class MaskedSpec(Spec):
+    """Give hidden patches back: the loss counts `share` of the patches, which the encoder sees
+    as black (in the spirit of He et al. 2022)."""
+
+    kind: Literal["masked"] = "masked"
+    loss: Loss = "mse"
+    patch: Positive = 4
+    share: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.5
+
+
+class VaeSpec(Spec):
+    """A variational autoencoder (Kingma and Welling 2014) with `latent` normal variables.
+
+    `beta` weighs the divergence (Higgins et al. 2017); `free_bits` nats of it a variable are free
+    (Kingma et al. 2016). `binarise` draws each pixel as 0 or 1 with its grey value as
+    probability, anew each time. `conditional` tells encoder and decoder the class.
+    """
+
+    kind: Literal["vae"] = "vae"
+    latent: Positive = 32
+    beta: Weight = 1.0
+    free_bits: Weight = 0.0
+    likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
+    binarise: bool = False
+    conditional: bool = False
 
 
 class ClassifySpec(Spec):
-    """Name the class, by cross-entropy; `label_smoothing` moves that much to the other classes."""
+    """Name the class, by cross-entropy; `label_smoothing` moves that much to the other classes.
+
+    `balance` answers unequal class counts: weights by inverse frequency, balanced softmax (Ren et
+    al. 2020), or logit adjustment of the trained scores (Menon et al. 2021). `corruptions` are
+    done to the images that it trains on and is validated on.
+    """
 
     kind: Literal["classify"] = "classify"
     label_smoothing: Fraction = 0.0
+    balance: Balance = "none"
+    corruptions: tuple[CorruptSpec, ...] = ()
 
 
-ObjectiveSpec: TypeAlias = Annotated[ReconstructSpec | ClassifySpec, Field(discriminator="kind")]
+class JointSpec(Spec):
+    """Reconstruct and classify at once, from one encoder.
+
+    The loss is the weighted sum; with `learned`, weights by uncertainty that start from these
+    (Kendall et al. 2018). Images without a label are only reconstructed.
+    """
+
+    kind: Literal["joint"] = "joint"
+    loss: Loss = "mse"
+    reconstruct_weight: Weight = 1.0
+    classify_weight: Weight = 1.0
+    learned: bool = False
+    label_smoothing: Fraction = 0.0
+    balance: Balance = "none"
+    corruptions: tuple[CorruptSpec, ...] = ()
+
+
+ObjectiveSpec: TypeAlias = Annotated[
+    ReconstructSpec | DenoiseSpec | MaskedSpec | VaeSpec | ClassifySpec | JointSpec,
+    Field(discriminator="kind"),
+]
+CLASSIFIES = ("classify", "joint")
 
 
 class PhaseSpec(Spec):
-    """One stretch of training: which parameter groups move, how fast, for how many epochs."""
+    """One stretch of training: which parameter groups move, how fast, for how many epochs.
+
+    `weight_decay` is the optimiser's own; `l1` and `l2` add the sum of absolute and of squared
+    weights (of kernels and matrices, no biases) to the loss. The schedule `plateau` multiplies
+    the rate by 0.3 after 3 validations without a better one.
+    """
 
     name: str
     groups: Annotated[tuple[Group, ...], Field(min_length=1)]
@@ -154,7 +272,9 @@ class PhaseSpec(Spec):
     optimizer: Optimizer = "adam"
     learning_rate: Rate = 1e-3
     schedule: Schedule = "constant"
-    weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
+    weight_decay: Weight = 0.0
+    l1: Weight = 0.0
+    l2: Weight = 0.0
 
 
 class TrainSpec(Spec):
@@ -162,10 +282,16 @@ class TrainSpec(Spec):
 
     `keep` says which weights the run ends with: those of the best epoch on validation, or the
     last. `early_stopping` is a patience in validations, which come every `validate_every`
-    epochs. `threads` is None for the machine's choice.
+    epochs. `double_batch_every` doubles the batch size after so many epochs of a phase, to
+    `largest_batch` at most (Smith et al. 2018). `average` is the decay of a running mean of the
+    weights, which is what is validated and kept; 0 for none. `threads` is None for the machine's
+    choice.
     """
 
     batch_size: Positive = 128
+    double_batch_every: Positive | None = None
+    largest_batch: Positive = 1024
+    average: Fraction = 0.0
     seed: Annotated[int, Field(ge=0)] = 0
     early_stopping: Positive | None = None
     keep: Literal["best", "last"] = "best"
@@ -200,7 +326,7 @@ class RunSpec(Spec):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if (self.task == "classify") != (self.objective.kind == "classify"):
+        if (self.task == "classify") != (self.objective.kind in CLASSIFIES):
             raise ValueError(
                 f"objective.kind must suit the task {self.task}; got {self.objective.kind!r}"
             )
@@ -208,7 +334,7 @@ class RunSpec(Spec):
             raise ValueError("a run that classifies needs a head; head is not set")
         if len({phase.name for phase in self.phases}) < len(self.phases):
             raise ValueError("phases must have names of their own; two are the same")
-        there = {"encoder", "decoder" if self.task == "pretrain" else "head"}
+        there = {"encoder", *self.parts}
         for group in (group for phase in self.phases for group in phase.groups):
             if group not in there:
                 raise ValueError(
@@ -216,6 +342,13 @@ class RunSpec(Spec):
                     f"{self.task}; got {group!r}"
                 )
         return self
+
+    @property
+    def parts(self) -> tuple[Group, ...]:
+        """What the model has beside its encoder."""
+        if self.objective.kind == "joint":
+            return ("decoder", "head")
+        return ("head",) if self.task == "classify" else ("decoder",)
 
 
 S = TypeVar("S", bound=Spec)
