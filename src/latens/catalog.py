@@ -1,12 +1,14 @@
-"""The folder is the registry: a file's name is the name that people type.
+"""The folder is the registry: a file's name is the name that people type, with dashes.
 
-`names("objectives")` lists the public modules of `latens/objectives/` without importing one of
-them; `load("objectives", "reconstruct")` imports that one. Other packages add theirs through the
-entry-point group `latens.<room>`.
+`names("corrupt")` lists the public modules of `latens/corrupt/` without importing one of them:
+"salt-pepper" for `salt_pepper.py`. `load("corrupt", "salt-pepper")` imports that one; an
+underscore does as well as a dash. Other packages add theirs through the entry-point group
+`latens.<room>`.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -25,18 +27,25 @@ def load(room: str, name: str) -> ModuleType:
 
     Raises `UsageError`, with the known names and the nearest, if there is none.
     """
-    if name in _own(room):
-        return import_module(f"latens.{room}.{name}")
-    foreign = _foreign(room)
-    if name in foreign:
-        return import_module(foreign[name])
-    raise unknown_name(room.split(".")[-1].rstrip("s"), name, names(room))
+    typed = _dashed(name)
+    # Other packages are looked through last: that takes time, and the loop loads every step.
+    found = _own(room).get(typed) or _foreign(room).get(typed)
+    if found is None:
+        raise unknown_name(room.split(".")[-1].rstrip("s"), name, names(room))
+    return import_module(found)
 
 
-def _own(room: str) -> set[str]:
-    folder = Path(__file__).parent.joinpath(*room.split("."))
-    return {file.stem for file in folder.glob("*.py") if not file.stem.startswith("_")}
+@cache
+def _own(room: str) -> dict[str, str]:
+    """The modules of this package by their names."""
+    files = Path(__file__).parent.joinpath(*room.split(".")).glob("*.py")
+    stems = [file.stem for file in files if not file.stem.startswith("_")]
+    return {_dashed(stem): f"latens.{room}.{stem}" for stem in stems}
 
 
 def _foreign(room: str) -> dict[str, str]:
-    return {entry.name: entry.value for entry in entry_points(group=f"latens.{room}")}
+    return {_dashed(entry.name): entry.value for entry in entry_points(group=f"latens.{room}")}
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")

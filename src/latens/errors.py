@@ -7,7 +7,8 @@ scripts may rely on; `code` is a short stable word for machines, `hint` is the m
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
 
 
 class LatensError(Exception):
@@ -31,6 +32,30 @@ class UsageError(LatensError, ValueError):
 
     exit_code = 2
     default_code = "usage"
+
+
+class FieldError(UsageError):
+    """A value that a setting cannot have: `wanted` in plain words, `came` as text.
+
+    `field` is its dotted place in the spec, such as ``phases.0.learning_rate``. The message also
+    names its last word, the keyword in Python; the command line tells the flag instead (`named`).
+    """
+
+    default_code = "bad-spec"
+
+    def __init__(
+        self, field: str, wanted: str, came: str, *, name: str = "", hint: str = ""
+    ) -> None:
+        word = next((part for part in reversed(field.split(".")) if not part.isdigit()), field)
+        place = name or (word if word == field else f"{word} ({field})")
+        super().__init__(
+            f"Expected {wanted} for {place}; got {came}.", hint=hint or f"Change {word}."
+        )
+        self.field, self.wanted, self.came = field, wanted, came
+
+    def named(self, name: str, hint: str) -> Self:
+        """The same mistake under the name that was typed."""
+        return type(self)(self.field, self.wanted, self.came, name=name, hint=hint)
 
 
 class DataError(LatensError, ValueError):
@@ -61,13 +86,57 @@ class Interrupted(LatensError):
     default_code = "interrupted"
 
 
+MANY = 12  # names, of which more are not shown
+
+
 def unknown_name(what: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that is not in a list: it shows the list and the nearest name."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"Use one of: {', '.join(names)}."
+    shown = ", ".join(names[:MANY]) + (f" and {len(names) - MANY} more" if names[MANY:] else "")
+    # Short names are near to too many others: 42 is not a misspelt 4.
+    near = difflib.get_close_matches(name, names, n=1) if len(name) > 2 else []
+    hint = f"Did you mean {near[0]}?" if near else f"Use one of: {shown}."
     return UsageError(
-        f"Expected the name of a {what} ({', '.join(names)}); got {name!r}.",
+        f"Expected the name of a {what} ({shown}); got {name!r}.",
         hint=hint,
         code=f"unknown-{what.replace(' ', '-')}",
     )
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """A count with its noun, perhaps its verb: 1 epoch, 1,797 images, 2 images repeat.
+
+    >>> plural(1, "image repeats", "images repeat"), plural(1797, "image")
+    ('1 image repeats', '1,797 images')
+    """
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+_WANTED = {
+    "greater_than": "a number above {gt:g}",
+    "greater_than_equal": "at least {ge:g}",
+    "less_than": "a number below {lt:g}",
+    "less_than_equal": "at most {le:g}",
+    "finite_number": "a finite number",
+    "literal_error": "{expected}",
+    "union_tag_invalid": "one of {expected_tags}",
+    "missing": "a value",
+    "extra_forbidden": "nothing (there is no such setting)",
+    "too_short": "at least {min_length}",
+    "int_from_float": "a whole number",
+}
+_KINDS = {
+    "int": "a whole number", "float": "a number", "bool": "true or false", "string": "text",
+    "tuple": "a list", "list": "a list", "dict": "several settings", "model": "several settings",
+}  # fmt: skip
+
+
+def in_words(kind: str, context: Mapping[str, Any]) -> str:
+    """What was expected where pydantic found an error of this `kind`, in plain words.
+
+    >>> in_words("greater_than_equal", {"ge": 1}), in_words("int_parsing", {})
+    ('at least 1', 'a whole number')
+    """
+    if kind in _WANTED:
+        return _WANTED[kind].format_map(context)
+    return _KINDS.get(kind.split("_")[0], "another value")

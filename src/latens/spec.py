@@ -13,20 +13,20 @@ from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from latens.errors import UsageError
+from latens.choices import Activation as Activation
+from latens.choices import Balance as Balance
+from latens.choices import Loss as Loss
+from latens.choices import Mode as Mode
+from latens.choices import Optimizer as Optimizer
+from latens.choices import Schedule as Schedule
+from latens.errors import FieldError, UsageError, in_words
 
 Positive: TypeAlias = Annotated[int, Field(ge=1)]
 Fraction: TypeAlias = Annotated[float, Field(ge=0.0, lt=1.0)]
 Rate: TypeAlias = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Group: TypeAlias = Literal["encoder", "decoder", "head"]
-Activation: TypeAlias = Literal["relu", "gelu", "silu", "elu", "tanh"]
-Optimizer: TypeAlias = Literal["adam", "adamw", "muon", "rmsprop", "sgd"]
-Schedule: TypeAlias = Literal["constant", "cosine", "linear", "one-cycle", "plateau"]
-Balance: TypeAlias = Literal["none", "class-weights", "balanced-softmax", "logit-adjustment"]
-Loss: TypeAlias = Literal["mse", "bce"]
 Weight: TypeAlias = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Strength: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]
-Mode: TypeAlias = Literal["frozen", "two-phase", "fine-tune", "scratch"]
 
 
 class Spec(BaseModel):
@@ -105,16 +105,23 @@ class ConvSpec(Spec):
 class MLPSpec(Spec):
     """A dense encoder and its mirrored decoder: `hidden` widths, then a code of `latent`.
 
+    Without `latent` the code is what the last hidden layer gives, after its activation.
     `tied` makes the decoder use the encoder's own weights, transposed.
     """
 
     kind: Literal["mlp"] = "mlp"
     hidden: tuple[Positive, ...] = (128,)
-    latent: Positive = 32
+    latent: Positive | None = 32
     batch_norm: bool = False
     dropout: Fraction = 0.0
     activation: Activation = "relu"
     tied: bool = False
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if not self.hidden and self.latent is None:
+            raise ValueError("hidden must have a layer where latent is none; got neither")
+        return self
 
 
 class ResidualSpec(Spec):
@@ -219,6 +226,12 @@ class VaeSpec(Spec):
     binarise: bool = False
     conditional: bool = False
 
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.binarise and self.likelihood != "bernoulli":
+            raise ValueError("binarise needs the likelihood bernoulli; got gaussian")
+        return self
+
 
 class ClassifySpec(Spec):
     """Name the class, by cross-entropy; `label_smoothing` moves that much to the other classes.
@@ -249,6 +262,12 @@ class JointSpec(Spec):
     label_smoothing: Fraction = 0.0
     balance: Balance = "none"
     corruptions: tuple[CorruptSpec, ...] = ()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.learned and not self.reconstruct_weight * self.classify_weight:
+            raise ValueError("weights that are learned must start above 0; one is 0")
+        return self
 
 
 ObjectiveSpec: TypeAlias = Annotated[
@@ -359,14 +378,22 @@ def parse(kind: type[S], values: Mapping[str, Any]) -> S:
     try:
         return kind.model_validate(dict(values))
     except ValidationError as error:
-        first = error.errors()[0]
-        field = _field(first["loc"], values, missing=first["type"] == "missing") or kind.__name__
-        reason = first["msg"].removeprefix("Value error, ")
-        raise UsageError(
-            f"Expected a usable value for {field}; got {_short(first)}: {reason}.",
-            hint=f"Change {field}.",
+        raise _told(error.errors()[0], values) from None
+
+
+def _told(first: ErrorDetails, values: Mapping[str, Any]) -> UsageError:
+    """What pydantic complains of, in plain words."""
+    field, kind = _field(first["loc"], values, missing=first["type"] == "missing"), first["type"]
+    if kind == "value_error":  # from a validator above, which names the field itself
+        return UsageError(
+            f"Expected settings that fit together: {first['msg'].removeprefix('Value error, ')}.",
+            hint="Change one of them; 'spec.json' of any run shows how they are written.",
             code="bad-spec",
-        ) from None
+        )
+    context = first.get("ctx", {})
+    if kind == "union_tag_invalid":
+        return FieldError(f"{field}.kind", in_words(kind, context), repr(context["tag"]))
+    return FieldError(field, in_words(kind, context), _short(first))
 
 
 def _field(place: tuple[int | str, ...], values: Any, *, missing: bool) -> str:
@@ -387,7 +414,9 @@ def _short(error: ErrorDetails) -> str:
     if error["type"] == "missing":
         return "nothing"
     text = repr(error["input"])
-    return text if len(text) <= 60 else f"a {type(error['input']).__name__}"
+    if len(text) <= 60:
+        return text
+    return f"a {type(error['input']).__name__} of {len(text)} characters"
 
 
 def mirrored(

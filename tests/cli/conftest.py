@@ -55,6 +55,11 @@ def _bad_files(folder: Path) -> None:
     (bad / "letter.txt").write_text("Dear data set")
     (bad / "letter.png").write_text("Dear picture")
     (bad / "empty").mkdir()
+    (bad / "garbage.npz").write_bytes(b"no archive at all")
+    np.save(bad / "objects.npy", np.array([{"a": 1}], object))
+    x = np.full((4, 8, 8), 0.5, np.float32)
+    x[1, 2, 3] = np.nan
+    np.save(bad / "nan.npy", x)
 
 
 @pytest.fixture

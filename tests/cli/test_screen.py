@@ -33,11 +33,17 @@ SAID: dict[str, tuple[list[str], list[str]]] = {
     ),
     "runs list": (["runs", "list"], ["runs/ae", "runs/clf", "runs/cmp", "finished"]),
     "runs show": (
-        ["runs", "show", "runs/clf"], ["phase head  1 epoch, adamw", "val accuracy", "two-phase"],
+        ["runs", "show", "runs/clf"],
+        ["phase head  1 epoch, adamw", "val accuracy", "two-phase", "finished",
+         "classification accuracy  ", "training time  "],
     ),
     "show a comparison": (["runs", "show", "runs/cmp"], ["two-phase at 20 labels"]),
     "data list": (["data", "list"], ["digits", "mnist", "cifar10", "built in"]),
-    "data check": (["data", "check", "data.npz"], ["300 images of 8x8, 1 channel", "Memory: 0.0"]),
+    "data check": (["data", "check", "data.npz"], ["300 images of 8x8, 1 channel", "Memory: 19 kB", "validation", "as the data gives"]),
+    "data check of whole data": (
+        ["data", "check", "one-class.npz"],
+        ["all        300        216           24     60", "Test: drawn (20 %)", "single-class"],
+    ),
     "doctor": (["doctor"], ["latens", "python", "torch"]),
 }  # fmt: skip
 

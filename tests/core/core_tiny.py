@@ -55,23 +55,30 @@ def index(first: int, last: int) -> npt.NDArray[np.int64]:
 
 def objective(kind: str) -> Objective:
     """The objective of this name, with the defaults of its spec."""
-    spec: Any = parse(_Holder, {"spec": {"kind": kind}}).spec
-    built: Objective = catalog.load("objectives", kind).build(spec)
+    built: Objective = catalog.load("objectives", kind).build(objective_spec(kind))
     return built
+
+
+def objective_spec(kind: str) -> Any:
+    """The defaults of an objective's spec."""
+    return parse(_Holder, {"spec": {"kind": kind}}).spec
 
 
 class _Holder(Spec):
     spec: ObjectiveSpec
 
 
-def whole_model(seed: int = 0, network: Any = NETWORK) -> Model:
-    """An encoder with both a decoder and a head, so that it suits every objective."""
-    return build(network, (1, 8, 8), decoder=True, head=HEAD, classes=10, seed=seed)
+def whole_model(seed: int = 0, network: Any = NETWORK, kind: str = "reconstruct") -> Model:
+    """An encoder with both a decoder and a head, as the objective of this name has them."""
+    return build(
+        network, (1, 8, 8), decoder=True, head=HEAD, classes=10, seed=seed,
+        objective=objective_spec(kind),
+    )  # fmt: skip
 
 
 def groups_in_use(kind: str) -> tuple[str, ...]:
     """The parameter groups that the gradients of this objective reach."""
-    model = whole_model()
+    model = whole_model(kind=kind)
     objective(kind).step(model, some_batch()).loss.backward()
     reached = {n.split(".")[0] for n, p in model.named_parameters() if p.grad is not None}
     return tuple(sorted(reached))
@@ -109,7 +116,7 @@ def training(
     """A training of a tiny network on a few digits, as `fit` takes it."""
     values = parse(TrainSpec, {"batch_size": 16, "seed": 3} | spec)
     return Training(
-        model or whole_model(),
+        model or whole_model(kind=kind),
         objective(kind),
         phases,
         values,

@@ -17,7 +17,7 @@ SOURCE = Path(latens.__file__).parent
 FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(rooms.split())
     for rooms in (
-        "spec catalog errors progress recipes seeds",
+        "spec choices catalog errors progress recipes seeds",
         "runs stats",
         "nn corrupt data metrics",
         "objectives",

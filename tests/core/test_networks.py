@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from latens import catalog
 from latens.errors import UsageError
 from latens.nn.model import Model, build, count_parameters
-from latens.spec import ConvSpec, HeadSpec, MLPSpec, mirrored, parse
+from latens.nn.networks.residual import ResidualBlock
+from latens.spec import ConvSpec, HeadSpec, MLPSpec, ResidualSpec, mirrored, parse
 
 REPORT_2 = ConvSpec()
 DAE_8 = ConvSpec(
@@ -52,6 +54,16 @@ MLP_SPECS = st.builds(
     latent=st.integers(1, 5),
     batch_norm=st.booleans(),
     dropout=st.sampled_from([0.0, 0.2]),
+    tied=st.booleans(),
+)
+RESIDUAL_SPECS = st.builds(
+    ResidualSpec,
+    patch=st.integers(1, 9),
+    widths=st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple),
+    blocks=st.integers(1, 2),
+    out_filters=st.none() | st.integers(1, 3),
+    dropout=st.sampled_from([0.0, 0.2]),
+    latent=st.none() | st.integers(1, 5),
 )
 
 
@@ -77,6 +89,19 @@ def test_any_size_comes_back(spec: ConvSpec, channels: int, height: int, width: 
 @settings(max_examples=20, deadline=None)
 def test_dense_networks_too(spec: MLPSpec, channels: int, height: int, width: int) -> None:
     assert_comes_back(spec, (channels, height, width))
+
+
+@given(RESIDUAL_SPECS, st.integers(1, 4), st.integers(8, 40), st.integers(8, 40))
+@settings(max_examples=40, deadline=None)
+def test_residual_networks_too(spec: Any, channels: int, height: int, width: int) -> None:
+    if spec.patch > 2 and len(spec.widths) == 3:  # 8 pixels are too few patches to be halved twice
+        spec = parse(ResidualSpec, {**dict(spec), "patch": 2})
+    assert_comes_back(spec, (channels, height, width))
+
+
+@pytest.mark.parametrize("size", [(255, 256), (256, 8), (97, 201)])
+def test_large_and_oblong_images_in_patches(size: tuple[int, int]) -> None:
+    assert_comes_back(ResidualSpec(widths=(2, 3), blocks=1, patch=7), (3, *size))
 
 
 @pytest.mark.parametrize("down", ["max", "average", "stride"])
@@ -130,7 +155,17 @@ def test_an_encoder_has_nothing_of_the_decoder() -> None:
     assert encoder and decoder and not encoder & decoder
 
 
-NETWORKS = {"conv": REPORT_2, "mlp": MLPSpec()}
+NETWORKS: dict[str, Any] = {
+    "conv": parse(ConvSpec, {**dict(REPORT_2), "latent": 6}),
+    "mlp": MLPSpec(hidden=(16, 8)),
+    "residual": ResidualSpec(widths=(4, 6), blocks=1, patch=2, out_filters=3, latent=6),
+}
+STAGES = {
+    "conv": ("block1", "block2", "block3", "block4", "block5", "code"),
+    "mlp": ("layer1", "layer2", "code"),
+    "residual": ("patch", "stage1", "stage2", "out", "code"),
+}
+every = pytest.mark.parametrize("kind", NETWORKS)
 
 
 def network(kind: str, **changes: Any) -> Model:
@@ -141,7 +176,7 @@ def test_every_network_is_tried_here() -> None:
     assert set(NETWORKS) == set(catalog.names("nn.networks"))
 
 
-@pytest.mark.parametrize("kind", NETWORKS)
+@every
 def test_the_seed_alone_decides_the_weights(kind: str) -> None:
     torch.manual_seed(1)
     first = weights(network(kind, seed=7))
@@ -150,7 +185,7 @@ def test_the_seed_alone_decides_the_weights(kind: str) -> None:
     assert not same(first, weights(network(kind, seed=8)))
 
 
-@pytest.mark.parametrize("kind", NETWORKS)
+@every
 def test_the_same_encoder_begins_with_and_without_a_decoder(kind: str) -> None:
     alone = build(NETWORKS[kind], (1, 12, 12), seed=7)
     assert same(weights(alone.encoder), weights(network(kind, seed=7).encoder))
@@ -162,30 +197,78 @@ def test_building_leaves_the_callers_random_state() -> None:
     assert torch.equal(state, torch.get_rng_state())
 
 
+@every
+def test_stages_are_named_and_can_be_read(kind: str) -> None:
+    model, images = network(kind).eval(), torch.rand(2, 1, 12, 12)
+    assert model.stages() == STAGES[kind]
+    features = images
+    for name, stage in model.encoder.named_children():
+        before = features.clone()
+        read, features = model.features(images, name), stage(features)
+        assert torch.equal(read, model.encoder[: STAGES[kind].index(name) + 1](images))
+        if name != STAGES[kind][0]:
+            assert torch.equal(features, stage(before)), f"{name} changes what it is given"
+    assert torch.equal(model.features(images), model.encode(images))
+
+
+@every
+def test_an_unknown_stage_is_told_with_the_known_ones(kind: str) -> None:
+    with pytest.raises(UsageError, match=", ".join(sorted(STAGES[kind]))) as caught:
+        network(kind).features(torch.rand(2, 1, 12, 12), "nowhere")
+    assert caught.value.code == "unknown-stage"
+
+
+@every
+@pytest.mark.parametrize("training", [True, False])
+def test_the_layout_in_memory_does_not_matter(kind: str, training: bool) -> None:
+    model, images = network(kind).train(training).double(), torch.rand(4, 1, 12, 12).double()
+    plain = model.reconstruct(images)
+    last = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    given = last.reconstruct(images.contiguous(memory_format=torch.channels_last))
+    assert torch.allclose(plain, given, atol=1e-9)
+
+
+@every
+def test_a_copy_stands_alone(kind: str) -> None:
+    model, images = network(kind).eval(), torch.rand(2, 1, 12, 12)
+    twin, before = deepcopy(model), model.reconstruct(images)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+    assert torch.equal(twin.reconstruct(images), before)
+    assert not torch.equal(model.reconstruct(images), before)
+
+
+def test_too_few_patches_are_told() -> None:
+    with pytest.raises(UsageError, match="1x1 is one pixel before stage 2") as caught:
+        build(ResidualSpec(widths=(2, 2), patch=8), (1, 8, 8))
+    assert caught.value.code == "too-small"
+    assert "encoder.widths" in caught.value.hint
+
+
+def test_a_residual_block_can_be_the_identity() -> None:
+    block = ResidualBlock(ResidualSpec(), 3)
+    torch.nn.init.zeros_(block.change[-1].weight)
+    images = torch.randn(2, 3, 5, 5)
+    assert torch.equal(block(images), images)
+
+
+def test_residual_parameters_as_counted_by_hand() -> None:
+    model = build(ResidualSpec(widths=(8,), blocks=2, out_filters=3), (1, 28, 28), decoder=True)
+    block = 2 * (9 * 8 * 8 + 2 * 8)
+    encoder = (16 * 8 + 8) + 2 * block + 2 * 8 + (8 * 3 + 3)
+    decoder = (3 * 8 + 8) + 2 * block + 2 * 8 + (16 * 8 + 1)
+    assert count_parameters(model.encoder) == encoder
+    assert count_parameters(model) == encoder + decoder
+    assert model.feature_shape == (3, 7, 7)
+
+
 def test_too_small_an_image_is_told() -> None:
     spec = ConvSpec(encoder_filters=(2,) * 4, decoder_filters=(2,) * 4, down_after=(1, 2, 3, 4))
     with pytest.raises(UsageError, match="5x7 is one pixel before block 4") as caught:
         build(spec, (1, 5, 7), decoder=True)
     assert caught.value.code == "too-small"
     assert "--size" in caught.value.hint
-
-
-@pytest.mark.parametrize("pool", ["flatten", "mean", "mean-max"])
-@pytest.mark.parametrize("latent", [None, 6])
-@pytest.mark.parametrize("hidden", [(), (5,), (5, 4)])
-def test_heads_give_a_score_a_class(pool: Any, latent: int | None, hidden: tuple[int, ...]) -> None:
-    spec = ConvSpec(encoder_filters=(3,), decoder_filters=(3,), down_after=(1,), latent=latent)
-    model = build(spec, (2, 9, 9), head=HeadSpec(hidden=hidden, pool=pool), classes=4)
-    assert model.class_logits(torch.rand(3, 2, 9, 9)).shape == (3, 4)
-
-
-def test_pooled_heads_are_narrower() -> None:
-    def width(pool: Any) -> int:
-        model = build(REPORT_2, (1, 28, 28), head=HeadSpec(hidden=(), pool=pool), classes=10)
-        assert model.head is not None
-        return count_parameters(model.head) // 10 - 1
-
-    assert (width("flatten"), width("mean"), width("mean-max")) == (1_568, 32, 64)
 
 
 @pytest.mark.parametrize("kernel", [1, 2, 3, 4, 5, 6])

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 import torch
 from core_tiny import objective, phase, same, some_batch, weights, whole_model
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -57,7 +57,7 @@ def parameter(*shape: int) -> nn.Parameter:
 
 @pytest.mark.parametrize("decay", [0.0, 0.1])
 def test_muons_adam_is_torchs_adam(decay: float) -> None:
-    ours, theirs = parameter(50), parameter(50)
+    ours, theirs = parameter(10, 5), parameter(10, 5)
     muon = Muon([], adam=[ours], lr=0.01, weight_decay=decay)
     adam = torch.optim.AdamW([theirs], 0.01, betas=(0.9, 0.99), weight_decay=decay)
     assert torch.allclose(trained(ours, muon), trained(theirs, adam), atol=1e-6, rtol=0)
@@ -109,6 +109,56 @@ def test_no_setting_is_without_effect(name: str, setting: dict[str, float]) -> N
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_weight_decay_shrinks_kernels_and_matrices_alone(name: str) -> None:
+    """Without gradients nothing else moves a weight: Muon's, thin ones, kernels, biases, scales."""
+    shapes = [(16, 20), (16, 2, 3, 3), (10, 64), (64,), ()]
+    moving = [parameter(*shape) for shape in shapes]
+    before = [p.detach().clone() for p in moving]
+    spec = phase(("head",), optimizer=name, weight_decay=0.1, learning_rate=0.01)
+    optimizer = optimizers.build(spec, moving)
+    for p in moving:
+        p.grad = torch.zeros_like(p)
+    optimizer.step()
+    for p, old in zip(moving, before, strict=True):
+        assert torch.equal(p.detach(), old) == (p.ndim < 2)
+        assert p.ndim < 2 or p.detach().norm() < old.norm()
+
+
+def test_adamw_is_torchs_with_two_groups() -> None:
+    ours, theirs = [parameter(4, 5), parameter(5)], [parameter(4, 5), parameter(5)]
+    spec = phase(("head",), optimizer="adamw", weight_decay=0.1, learning_rate=0.01)
+    matrix = torch.optim.AdamW(theirs[:1], 0.01, betas=(0.9, 0.99), weight_decay=0.1)
+    vector = torch.optim.AdamW(theirs[1:], 0.01, betas=(0.9, 0.99), weight_decay=0.0)
+    both = optimizers.build(spec, ours)
+    for p in ours:
+        p.grad = torch.ones_like(p)
+    for p in theirs:
+        p.grad = torch.ones_like(p)
+    for optimizer in (both, matrix, vector):
+        optimizer.step()
+    for one, two in zip(ours, theirs, strict=True):
+        assert torch.allclose(one, two, atol=1e-7)
+
+
+@given(st.floats(0, 2), st.floats(0, 2))
+@settings(max_examples=20, deadline=None)
+def test_penalties_are_the_gradients_of_their_sums(l1: float, l2: float) -> None:
+    moving = [parameter(3, 4), parameter(2, 3, 3, 3), parameter(7), parameter(2, 2)]
+    for p in moving[:3]:
+        p.grad = torch.full_like(p, 0.5)
+    optimizers.penalise(phase(("head",), l1=l1, l2=l2), moving)
+    for p in moving[:2]:
+        leaf = p.detach().clone().requires_grad_()
+        value = l1 * leaf.abs().sum() + l2 * leaf.square().sum() + 0.5 * leaf.sum()
+        value.backward()  # type: ignore[no-untyped-call]
+        assert p.grad is not None and leaf.grad is not None
+        assert torch.allclose(p.grad, leaf.grad, atol=1e-6)
+        assert not p.grad.requires_grad
+    assert moving[2].grad is not None and (moving[2].grad == 0.5).all()  # a vector
+    assert moving[3].grad is None  # it takes no part in this step
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_optimizer_can_be_built(name: str) -> None:
     plain = weights(whole_model())
     after = stepped(name)
@@ -145,6 +195,13 @@ def test_schedules_make_no_jumps_and_have_one_peak(name: str) -> None:
     peak = all_of_them.index(max(all_of_them))
     assert all(j >= -1e-12 for j in jumps[:peak])
     assert all(j <= 1e-12 for j in jumps[peak:])
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_only_a_plateau_drops_and_then_every_third_time(name: str) -> None:
+    due = [stale for stale in range(10) if schedules.drops(name, stale)]
+    assert due == ([3, 6, 9] if name == "plateau" else [])
+    assert schedules.factor(name, 1, 4, 2) == pytest.approx(0.09 * schedules.factor(name, 1, 4))
 
 
 @given(st.sampled_from(SCHEDULES), st.integers(1, 5000), st.data())

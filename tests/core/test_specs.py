@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, get_args
 
 import pytest
@@ -100,34 +101,34 @@ PHASE = RUN_SPEC["phases"][0]
 @pytest.mark.parametrize(
     "changes, field, words",
     [
-        ({"encoder": {"kind": "conv", "filters": 3}}, "encoder.filters", "Extra inputs"),
-        ({"sede": 3}, "sede", "Extra inputs"),
-        ({"train": {"sede": 3}}, "train.sede", "Extra inputs"),
-        ({"encoder": {"kind": "cnv"}}, "encoder", "'conv', 'mlp'"),
-        ({"encoder": {"kind": "conv", "kernel_size": 0}}, "encoder.kernel_size", "greater than"),
-        ({"encoder": {"kind": "mlp", "latent": "x"}}, "encoder.latent", "valid integer"),
-        ({"encoder": {"kind": "conv", "encoder_filters": []}}, "encoder.encoder_filters", "1 item"),
-        ({"encoder": {"kind": "conv", "dropout": 1}}, "encoder.dropout", "less than 1"),
+        ({"encoder": {"kind": "conv", "filters": 3}}, "encoder.filters", "no such setting"),
+        ({"sede": 3}, "sede", "no such setting"),
+        ({"train": {"sede": 3}}, "train.sede", "no such setting"),
+        ({"encoder": {"kind": "cnv"}}, "encoder.kind", "'conv', 'mlp'"),
+        ({"encoder": {"kind": "conv", "kernel_size": 0}}, "encoder.kernel_size", "at least 1"),
+        ({"encoder": {"kind": "mlp", "latent": "x"}}, "encoder.latent", "whole number"),
+        ({"encoder": {"kind": "conv", "encoder_filters": []}}, "encoder.encoder_filters", "at least"),
+        ({"encoder": {"kind": "conv", "dropout": 1}}, "encoder.dropout", "below 1"),
         ({"encoder": {"kind": "conv", "activation": "rleu"}}, "encoder.activation", "'relu'"),
         ({"phases": []}, "phases", "at least 1"),
-        ({"phases": [PHASE | {"epochs": 0}]}, "phases.0.epochs", "greater than"),
-        ({"phases": [PHASE, {"name": "b", "epochs": 1}]}, "phases.1.groups", "required"),
+        ({"phases": [PHASE | {"epochs": 0}]}, "phases.0.epochs", "at least 1"),
+        ({"phases": [PHASE, {"name": "b", "epochs": 1}]}, "phases.1.groups", "a value"),
         ({"phases": [PHASE | {"groups": ["tail"]}]}, "phases.0.groups.0", "'head'"),
         ({"phases": [PHASE | {"learning_rate": float("inf")}]}, "phases.0.learning_rate", "finite"),
         ({"phases": [PHASE | {"optimizer": "adan"}]}, "phases.0.optimizer", "'adam'"),
         ({"train": {"augment": [{"name": "f", "strength": 2}]}}, "train.augment.0.strength", "1"),
-        ({"train": {"batch_size": 0}}, "train.batch_size", "greater than"),
-        ({"data": {}}, "data.source", "required"),
-        ({"data": {"source": "x", "channels": 5}}, "data.channels", "less than or equal to 4"),
-        ({"data": {"source": "x", "val_fraction": 0.0}}, "data.val_fraction", "greater than 0"),
-        ({"version": 2}, "version", "should be 1"),
+        ({"train": {"batch_size": 0}}, "train.batch_size", "at least 1"),
+        ({"data": {}}, "data.source", "a value"),
+        ({"data": {"source": "x", "channels": 5}}, "data.channels", "at most 4"),
+        ({"data": {"source": "x", "val_fraction": 0.0}}, "data.val_fraction", "above 0"),
+        ({"version": 2}, "version", "Expected 1"),
     ],
 )  # fmt: skip
 def test_the_field_to_change_is_named(changes: dict[str, Any], field: str, words: str) -> None:
     error = wrong(RunSpec, RUN_SPEC | changes)
-    assert f"for {field}; got" in error.message
-    assert words in error.message
-    assert error.hint == f"Change {field}."
+    assert re.search(rf"for (\w+ \()?{re.escape(field)}\)?; got", error.message)
+    assert words in error.message and "Input should" not in error.message
+    assert error.hint.startswith("Change ")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,7 @@ def test_the_field_to_change_is_named(changes: dict[str, Any], field: str, words
 def test_numbers_that_do_not_fit_each_other_are_told(encoder: dict[str, Any], words: str) -> None:
     error = wrong(RunSpec, RUN_SPEC | {"encoder": {"kind": "conv"} | encoder})
     assert words in error.message
-    assert error.hint == "Change encoder."
+    assert error.hint.startswith("Change one of them")
     assert words in wrong(ConvSpec, encoder).message
 
 

@@ -114,6 +114,20 @@ def test_an_epoch_has_every_image_once(count: int, size: int, epoch: int) -> Non
     assert count == 1 or size == 1 or all(len(batch) > 1 for batch in drawn)
 
 
+@given(st.integers(1, 60), st.integers(1, 20), st.integers(1, 70))
+@settings(max_examples=60, deadline=None)
+def test_another_size_gives_the_same_order_in_other_batches(
+    count: int, size: int, other: int
+) -> None:
+    made = Batches(numbered(60), index(0, count), size, CPU)
+    drawn = list(made.epoch(4, size=other))
+    assert labels_of(drawn) == labels_of(made.epoch(4))
+    assert len(drawn) == made.steps(other)
+    assert all(len(batch) == other for batch in drawn[:-1])
+    assert labels_of(made.epoch(4, 1, other)) == labels_of(drawn[1:])
+    assert len(made) == made.steps(size)
+
+
 def test_in_order_is_the_order_of_the_index() -> None:
     chosen = np.array([5, 3, 9, 0], dtype=np.int64)
     assert labels_of(Batches(numbered(10), chosen, 3, CPU).in_order()) == [5, 3, 9, 0]

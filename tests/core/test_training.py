@@ -199,6 +199,135 @@ def test_validation_comes_every_so_many_epochs_and_at_the_end(every: int, expect
     assert [r.epoch for r in seen.epochs] == expected
 
 
+def test_a_plateau_lowers_the_rate_after_three_validations_without_a_better_score() -> None:
+    scores = (5, 4, 6, 4, 6, 5, 7, 6, 6, 6, 6, 6)
+    slow = phase(BOTH, epochs=12, schedule="plateau", learning_rate=0.01)
+    t, seen = watched((slow,), *scores)
+    fit(t)
+    drops = [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2]  # an equal score is not a better one
+    rates = [r.learning_rate for r in seen.epochs]
+    assert rates == pytest.approx([0.01 * 0.3**drop for drop in drops], rel=1e-12)
+
+
+def test_each_phase_begins_with_its_full_rate() -> None:
+    phases = two_phases("reconstruct", epochs=5, schedule="plateau", learning_rate=0.01)
+    t, seen = watched(phases, 2, 1, 1, 1, 1, 2, 1, 1, 1, 1)
+    fit(t)
+    rates = [r.learning_rate for r in seen.epochs]
+    assert rates == pytest.approx([0.01, 0.01, 0.01, 0.01, 0.003] * 2)
+
+
+def test_a_batch_size_that_grows(show_each_step: None) -> None:
+    """34 images: 4 a batch, then 8, then 16; the last batches hold 2."""
+    growing = {"batch_size": 4, "double_batch_every": 2, "largest_batch": 16}
+    t, seen = watched((phase(BOTH, epochs=7, schedule="cosine"),), keep="last", **growing)
+    t.objective = Spying(t.objective)
+    fit(t)
+    sizes = [len(batch) for batch in t.objective.batches]
+    four, eight, sixteen = [4] * 8 + [2], [8] * 4 + [2], [16, 16, 2]
+    assert sizes == four * 2 + eight * 2 + sixteen * 3
+    steps = [r for r in seen.records if isinstance(r, StepRecord)]
+    assert [(r.step, r.steps) for r in steps if r.epoch == 3] == [(n, 5) for n in range(1, 6)]
+    assert {r.epoch: r.steps for r in steps} == {1: 9, 2: 9, 3: 5, 4: 5, 5: 3, 6: 3, 7: 3}
+    assert [r.step for r in seen.epochs] == [9, 18, 23, 28, 31, 34, 37]
+
+
+def test_the_schedule_follows_the_images_and_not_the_steps() -> None:
+    """At the same share of an epoch the rate is that of a batch size which does not grow."""
+    cosine = (phase(BOTH, epochs=4, schedule="cosine"),)
+    t, seen = watched(cosine, batch_size=2, double_batch_every=1, largest_batch=4, images=(0, 32))
+    fit(t)
+    plain, seen_plain = watched(cosine, batch_size=4, images=(0, 32))
+    fit(plain)
+    rates, expected = ([r.learning_rate for r in each.epochs] for each in (seen, seen_plain))
+    assert rates[1:] == pytest.approx(expected[1:], rel=1e-12)
+    assert rates[0] != expected[0]
+
+
+@pytest.mark.parametrize("largest", [1, 16, 20])
+def test_batches_never_shrink_and_stop_at_the_largest(largest: int) -> None:
+    t = training("reconstruct", (phase(BOTH),), double_batch_every=1, largest_batch=largest)
+    assert [t.batch_size(epoch) for epoch in (0, 1, 2, 99)] == [16] + [max(16, largest)] * 3
+
+
+@pytest.mark.parametrize("penalty", ["l1", "l2"])
+@pytest.mark.parametrize("optimizer", ["adam", "muon", "sgd"])
+def test_a_penalty_trains_as_if_it_stood_in_the_loss(optimizer: str, penalty: str) -> None:
+    changes = {"optimizer": optimizer, "epochs": 1, "learning_rate": 1e-3}
+    by_hand = training("reconstruct", (phase(BOTH, **changes),))
+    by_hand.objective = Penalised(by_hand.objective, penalty, 0.01)
+    given = training("reconstruct", (phase(BOTH, **changes, **{penalty: 0.01}),))
+    without = training("reconstruct", (phase(BOTH, **changes),))
+    for t in (by_hand, given, without):
+        fit(t)
+    one, two, three = (weights(t.model) for t in (by_hand, given, without))
+    assert all(torch.allclose(one[n].double(), two[n].double(), atol=2e-5) for n in one)
+    assert not same(two, three)
+
+
+class Penalised:
+    """An objective with the penalty of kernels and matrices in its loss."""
+
+    metric = "mse"
+
+    def __init__(self, objective: Objective, penalty: str, factor: float) -> None:
+        self.objective, self.penalty, self.factor = objective, penalty, factor
+        self.score = objective.score
+
+    def step(self, model: Model, batch: Batch) -> Step:
+        loss, sums = self.objective.step(model, batch)
+        moving = [p for p in model.parameters() if p.requires_grad and p.ndim >= 2]
+        one = [p.abs().sum() if self.penalty == "l1" else p.square().sum() for p in moving]
+        return Step(loss + self.factor * torch.stack(one).sum(), sums)
+
+
+class Drawing:
+    """An objective that draws from torch's generator, and remembers what it drew to validate."""
+
+    metric = "mse"
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self.score = objective.score
+        self.drawn: list[float] = []
+
+    def step(self, model: Model, batch: Batch) -> Step:
+        noise = torch.rand_like(batch.images)
+        if not model.training:
+            self.drawn.append(float(noise.double().sum()))
+        noisy = Batch(torch.maximum(batch.images, noise), batch.labels)
+        return self.objective.step(model, noisy)
+
+
+def test_every_validation_draws_the_same_for_each_batch() -> None:
+    t = training("reconstruct", (phase(BOTH, epochs=3),), validation=(30, 64))
+    t.objective = drawing = Drawing(t.objective)
+    fit(t)
+    again = loop.validate(t)
+    assert len(drawn := drawing.drawn) == 4 * 3
+    assert drawn[:3] * 4 == drawn
+    assert len(set(drawn[:3])) == 3
+    assert again == loop.validate(t)
+
+
+def test_a_validation_leaves_the_callers_random_state() -> None:
+    t = training("reconstruct", (phase(BOTH),))
+    t.objective = Drawing(t.objective)
+    state = torch.get_rng_state()
+    loop.validate(t)
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_how_often_it_validates_does_not_change_the_training() -> None:
+    ends = []
+    for every in (1, 3):
+        t = training("reconstruct", (phase(BOTH, epochs=3),), validate_every=every, keep="last")
+        t.objective = Drawing(t.objective)
+        fit(t)
+        ends.append(weights(t.model))
+    assert same(*ends)
+
+
 @pytest.mark.parametrize("kind", ["reconstruct", "classify"])
 def test_a_frozen_encoder_stays_as_it_is(kind: str) -> None:
     """Its weights, and the running statistics of its batch normalisation."""

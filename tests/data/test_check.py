@@ -12,6 +12,7 @@ from PIL import Image
 from latens.data.check import check
 from latens.data.image_set import ImageSet
 from latens.data.pack import pack
+from latens.data.split import draw
 
 RNG = np.random.default_rng(3)
 
@@ -32,8 +33,33 @@ def test_a_good_set_has_no_finding_and_the_fixed_keys() -> None:
     said = json.loads(json.dumps(report.to_dict()))
     assert (said["images"], said["size"], said["channels"]) == (12, [8, 8], 1)
     assert said["classes"] == {"a": 6, "b": 6} and said["findings"] == []
-    assert said["train"] == {"a": 4, "b": 4} and said["test"] == {"a": 2, "b": 2}
+    assert said["test_given"] and said["test"] == {"a": 2, "b": 2}
+    assert said["parts"] == {"train": 6, "val": 2, "test": 4}
+    assert said["train"] == {"a": 3, "b": 3} and said["val"] == {"a": 1, "b": 1}
     assert said["memory"]["training"] > said["memory"]["images"] == 12 * 64
+
+
+def test_the_parts_are_those_that_training_draws() -> None:
+    images = make([0, 1] * 20, count=40)
+    report, split = check(images), draw(images, seed=0)
+    assert not report.test_given
+    assert report.parts == {"train": len(split.train), "val": len(split.val), "test": 8}
+    assert report.test == {"a": 4, "b": 4}
+
+
+def test_a_class_that_is_too_small_to_divide() -> None:
+    report = check(make([0] * 11 + [1]))
+    assert report.parts == report.train == {} and report.classes == {"a": 11, "b": 1}
+    first = report.findings[0]
+    assert (first.code, first.severity) == ("cannot-split", "error") and "class b" in first.message
+
+
+def test_counts_are_told_as_people_do() -> None:
+    images = make([0, 1] * 6, start=8)
+    images.images[2] = images.images[0]
+    assert "1 image repeats an earlier one" in check(images).findings[0].message
+    images.images[4] = images.images[0]
+    assert "2 images repeat an earlier one" in check(images).findings[0].message
 
 
 def test_duplicates_leaks_and_labels_that_disagree() -> None:

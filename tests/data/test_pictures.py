@@ -29,8 +29,17 @@ def test_flat_pictures_are_unlabelled(tmp_path: Path) -> None:
     (tmp_path / ".hidden.png").write_bytes(b"x")
     got = load(tmp_path)
     assert (len(got), got.labels, got.class_names) == (3, None, ())
-    assert any("1 files that are no pictures" in note for note in got.notes)
-    assert any("latens data pack" in note for note in got.notes)
+    assert any("1 file of other kinds" in note for note in got.notes)
+    assert not any("latens data pack" in note for note in got.notes), "three need no pack"
+
+
+def test_a_large_set_is_told_of_packs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from latens.data import load as room
+
+    monkeypatch.setattr(room, "WORTH_PACKING", 3)
+    for index in range(3):
+        save(tmp_path / f"{index}.png")
+    assert any("latens data pack" in note for note in load(tmp_path).notes)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +134,7 @@ def test_few_unreadable_pictures_are_skipped_many_refused(tmp_path: Path) -> Non
     got = load(tmp_path)
     assert got.skipped == ("cat/05.png",) and len(got) == 39
     assert got.labels is not None and got.labels.tolist() == [0] * 19 + [1] * 20
-    assert any("1 unreadable pictures were skipped" in note for note in got.notes)
+    assert any("1 unreadable picture skipped" in note for note in got.notes)
     for index in range(10):
         (tmp_path / "cat" / f"{index:02}.png").write_bytes(b"no picture")
     with pytest.raises(DataError) as caught:

@@ -95,7 +95,7 @@ MAKERS: dict[str, Callable[[Path], Made]] = {
     "cifar": make_cifar,
     "folder": make_folder,
     "archive": make_archive,
-    "numpy_file": make_numpy,
+    "numpy-file": make_numpy,
     "pack": make_pack,
 }
 on_disk = pytest.mark.parametrize("name", MAKERS)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from evaluation_examples import EVALUATIONS
 from sklearn.metrics import classification_report, confusion_matrix
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -58,6 +59,13 @@ def reconstruction(count: int, channels: int, height: int, width: int) -> Exampl
     result = {"images": 5000, "mse": 0.00077, "psnr": 31.1, "ssim": 0.981, "code": 32}
     result |= {"pixels": channels * height * width, "pca_mse": 0.0123, "part": "validation"}
     return result, {"originals": originals, "reconstructions": rebuilt}
+
+
+def denoiser(count: int, *picture: int) -> Example:
+    result, arrays = reconstruction(count, *picture)
+    spoilt = np.where(arrays["originals"] % 3, arrays["originals"], 0).astype(np.uint8)
+    result |= {"noisy_mse": 0.01, "noisy_psnr": 21.0, "input_psnr": 7.2}
+    return result, arrays | {"corrupted": spoilt, "denoised": arrays["reconstructions"] // 2}
 
 
 def classification(
@@ -162,6 +170,7 @@ TWO_PHASE = [*records("head", 5, "loss", "accuracy"), *records("all", 10, "loss"
 
 # every plot with usual, minimal and odd input
 EXAMPLES: dict[str, dict[str, Example]] = {
+    **EVALUATIONS,
     "training": {
         "autoencoder": ({"records": records("autoencoder", 20, "mse")}, {}),
         "two phases": ({"records": TWO_PHASE}, {}),
@@ -173,6 +182,8 @@ EXAMPLES: dict[str, dict[str, Example]] = {
     },
     "reconstruction": {
         "grey": reconstruction(20, 1, 28, 28),
+        "denoiser": denoiser(20, 1, 28, 28),
+        "denoiser of photographs": denoiser(2, 3, 100, 60),
         "colour": reconstruction(7, 3, 32, 32),
         "grey and alpha": reconstruction(3, 2, 16, 16),
         "colour and alpha": reconstruction(3, 4, 16, 16),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,12 +11,14 @@ from scipy import stats as reference
 from latens.errors import UsageError
 from latens.stats import (
     bootstrap_interval,
+    crossed_interval,
     crossed_paired_difference,
+    difference_in_differences,
     holm,
     mcnemar,
     mean_interval,
     paired_difference,
-    seeds_needed,
+    split_paired_difference,
 )
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=12)
@@ -207,26 +207,91 @@ def test_bootstrap_takes_any_statistic() -> None:
     assert found.mean == 2.5 and 1 <= found.low <= found.high <= 50
 
 
-@pytest.mark.parametrize(("effect", "pairs"), [(0.5, 34), (0.8, 15), (0.2, 199)])
-def test_seeds_needed_known_numbers(effect: float, pairs: int) -> None:
-    """The textbook sizes of a paired t-test at 80% power and 5% (Cohen 1988; G*Power)."""
-    assert seeds_needed(effect * 0.01, 0.01) == pairs
-    assert seeds_needed(-effect * 0.01, 0.01) == pairs
+def test_the_quick_mean_is_the_mean_of_the_resampled_matrix() -> None:
+    matrix = np.random.default_rng(9).random((4, 30))
+    quick = bootstrap_interval(matrix, n=300)
+    plain = bootstrap_interval(matrix, lambda values: values.mean(), n=300)
+    assert [quick.low, quick.high] == pytest.approx([plain.low, plain.high], abs=1e-12)
 
 
-def test_seeds_needed_find_the_difference_as_often_as_asked() -> None:
-    n = seeds_needed(0.02, 0.02)
-    d = np.random.default_rng(3).normal(0.02, 0.02, (4000, n))
-    found = (reference.ttest_1samp(d, 0, axis=1).pvalue < 0.05).mean()
-    assert 0.78 < found < 0.9
+def test_crossed_interval_is_that_of_the_difference_to_nothing() -> None:
+    values = np.random.default_rng(5).integers(0, 2, (5, 60))
+    one, other = crossed_interval(values), crossed_paired_difference(values, np.zeros((5, 60)))
+    assert [one.mean, one.low, one.high] == pytest.approx([other.difference, other.low, other.high])
+    assert one.n == 5
+    seeds_alone = mean_interval(values.mean(axis=1))
+    assert one.low < seeds_alone.low and seeds_alone.high < one.high
 
 
-def test_seeds_needed_at_its_ends() -> None:
-    assert seeds_needed(0.1, 0.0) <= 3
-    assert seeds_needed(1e6, 1e-6) <= 3
-    assert seeds_needed(0.0001, 0.01) > 10_000
-    sizes = [seeds_needed(d, 0.01) for d in (0.05, 0.02, 0.01, 0.005)]
-    assert all(small <= large for small, large in itertools.pairwise(sizes))
+def test_crossed_interval_without_spread_has_no_width() -> None:
+    right = crossed_interval(np.ones((3, 10), bool))
+    assert (right.mean, right.low, right.high) == (1, 1, 1)
+
+
+def test_intervals_of_one_arm_cover_new_seeds_and_images() -> None:
+    """Right and wrong answers of one arm: the truth is the accuracy over all images there are."""
+    rng, trials = np.random.default_rng(11), 1000
+    easy = rng.normal(1.5, 1.5, 50_000)
+    truth = float(np.mean(easy + rng.logistic(size=easy.size) + rng.normal(0, 0.2, easy.size) > 0))
+    inside = {"crossed": 0, "bootstrap": 0, "seeds alone": 0}
+    for trial in range(trials):
+        images, seeds = rng.choice(easy, (1, 150)), rng.normal(0, 0.2, (5, 1))
+        correct = images + seeds + rng.logistic(size=(5, 150)) > 0
+        found = {
+            "crossed": crossed_interval(correct),
+            "seeds alone": mean_interval(correct.mean(axis=1) + 1e-9 * np.arange(5)),
+        }
+        if trial < 300:
+            found["bootstrap"] = bootstrap_interval(correct, n=200)
+        for name, interval in found.items():
+            inside[name] += interval.low <= truth <= interval.high
+    assert inside["crossed"] / trials >= 0.94
+    assert inside["bootstrap"] / 300 >= 0.92
+    assert inside["seeds alone"] / trials < 0.9, "it does not know that the images are few"
+
+
+def test_split_difference_is_its_formula() -> None:
+    rng = np.random.default_rng(6)
+    a, b = rng.random((2, 10, 3))
+    found = split_paired_difference(a, b, 0.2)
+    d = (a - b).mean(axis=1)
+    error = np.sqrt((1 / 10 + 0.2 / 0.8) * d.var(ddof=1))
+    low, high = reference.t.interval(0.95, 9, loc=d.mean(), scale=error)
+    assert [found.low, found.high] == pytest.approx([low, high])
+    assert found.p == pytest.approx(2 * reference.t.sf(abs(d.mean()) / error, 9))
+    plain = paired_difference(a.mean(axis=1), b.mean(axis=1))
+    assert found.low < plain.low and plain.high < found.high
+
+
+def test_split_differences_cover_where_plain_ones_do_not() -> None:
+    """Splits share images, so their scores are correlated by the share of test images."""
+    rng, trials, share = np.random.default_rng(8), 4000, 0.3
+    corrected = plain = 0
+    for _ in range(trials):
+        own = rng.normal(size=(8, 1)) * np.sqrt(1 - share)
+        d = rng.normal() * np.sqrt(share) + own + rng.normal(0, 0.05, (8, 2))
+        found = split_paired_difference(d, np.zeros_like(d), share)
+        corrected += found.low <= 0 <= found.high
+        simple = paired_difference(d.mean(axis=1), np.zeros(8))
+        plain += simple.low <= 0 <= simple.high
+    assert 0.94 <= corrected / trials <= 0.965
+    assert plain / trials < 0.85
+
+
+def test_difference_in_differences() -> None:
+    rng = np.random.default_rng(12)
+    arms = rng.random((4, 6))
+    found = difference_in_differences(*arms)
+    expected = paired_difference(arms[0] - arms[1], arms[2] - arms[3])
+    assert found == expected
+    correct = rng.integers(0, 2, (4, 5, 40)).astype(bool)
+    crossed = difference_in_differences(*correct)
+    a, a0, b, b0 = correct.mean(axis=(1, 2))
+    assert crossed.difference == pytest.approx((a - a0) - (b - b0))
+    assert crossed.low < crossed.difference < crossed.high
+    swapped = difference_in_differences(*correct[[2, 3, 0, 1]])
+    assert swapped.difference == pytest.approx(-crossed.difference)
+    assert swapped.p == pytest.approx(crossed.p)
 
 
 @pytest.mark.parametrize(
@@ -242,8 +307,12 @@ def test_seeds_needed_at_its_ends() -> None:
         (lambda: holm([0.5, 1.5]), "bad-p"),
         (lambda: holm([float("nan")]), "bad-p"),
         (lambda: bootstrap_interval([1.0]), "too-few-seeds"),
-        (lambda: seeds_needed(0.0, 1.0), "bad-effect"),
-        (lambda: seeds_needed(0.1, 1.0, power=0.01), "bad-effect"),
+        (lambda: crossed_interval(np.ones((1, 9))), "too-few-seeds"),
+        (lambda: split_paired_difference(np.eye(3), np.eye(3), 1.0), "bad-share"),
+        (lambda: split_paired_difference(np.eye(3), np.eye(4), 0.2), "unpaired"),
+        (lambda: split_paired_difference(np.ones((1, 3)), np.ones((1, 3)), 0.2), "too-few-seeds"),
+        (lambda: split_paired_difference([], [], 0.2), "too-few-seeds"),
+        (lambda: difference_in_differences([1, 2], [1, 2], [1, 2], [1, 2, 3]), "unpaired"),
     ],
 )
 def test_each_mistake_has_its_code(call: object, code: str) -> None:

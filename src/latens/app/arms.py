@@ -16,6 +16,7 @@ from latens.app import options
 from latens.app.classify import classify
 from latens.app.evaluate import classifier_result
 from latens.app.pretrain import pretrain
+from latens.app.telling import Tell, mute
 from latens.data.image_set import ImageSet
 from latens.progress import Progress
 from latens.runs.folder import RunFolder
@@ -46,17 +47,22 @@ def train(
     images: ImageSet,
     labels: Sequence[Budget],
     modes: Sequence[Mode],
-    seeds: int,
+    seeds: Sequence[int],
     values: tuple[dict[str, Any], dict[str, Any]],
     observers: Sequence[Observer],
     progress: Progress,
+    tell: Tell = mute,
 ) -> list[Arm]:
-    """Train and test what is not there yet, seed by seed; the arms in the order asked."""
-    total, done = seeds * (1 + len(labels) * len(modes)), 0
+    """Train and test what is not there yet, seed by seed; the arms in the order asked.
+
+    `tell` hears of the first autoencoder alone: the others are of the same build.
+    """
+    total, done = len(seeds) * (1 + len(labels) * len(modes)), 0
     outcomes: dict[tuple[Mode, Budget], list[tuple[npt.NDArray[np.bool_], float]]] = {}
-    for seed in range(seeds):
+    for seed in seeds:
         progress("trainings", done, total)
-        encoder = _pretrained(images, folder, seed, values[0], observers)
+        hears = tell if seed == seeds[0] else mute
+        encoder = _pretrained(images, folder, seed, values[0], observers, hears)
         done += 1
         for budget in labels:
             for mode in modes:
@@ -80,10 +86,12 @@ def _pretrained(
     seed: int,
     values: options.Overrides,
     observers: Sequence[Observer],
+    tell: Tell,
 ) -> Path:
     path = folder.path / "runs" / f"autoencoder-seed{seed}"
     if not _finished(path):
-        pretrain(images, out=path, seed=seed, observers=observers, report=False, **values)
+        asked: dict[str, Any] = {**values, "seed": seed}
+        pretrain(images, out=path, observers=observers, report=False, tell=tell, **asked)
     return path
 
 
@@ -99,10 +107,11 @@ def _classified(
 ) -> tuple[npt.NDArray[np.bool_], float]:
     """Train and test one classifier; whether each test image is right, and the seconds."""
     if not _finished(path):
+        asked: dict[str, Any] = {**values, "seed": seed}
         classify(
-            images, encoder=encoder, mode=mode, out=path, seed=seed,
+            images, encoder=encoder, mode=mode, out=path,
             labels=None if budget == ALL else int(budget),
-            observers=observers, report=False, **values,
+            observers=observers, report=False, **asked,
         )  # fmt: skip
     run = RunFolder.open(path)
     if "classification" not in run.results():

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from latens import recipes, transfer
-from latens.app import options
-from latens.app.opening import read_data, require_finished, task_of
+from latens.app import network, options, settings
+from latens.app.opening import data_of, read_data, require_finished, task_of
+from latens.app.settings import ClassifyOptions
+from latens.app.telling import Tell, mute
 from latens.app.training import Trained, build_model, next_run_path, start, stored_split
 from latens.app.training import resume as resume_training
 from latens.checks.context import Context
 from latens.checks.run import run_checks
 from latens.data.image_set import ImageSet
-from latens.data.split import Split, require_classes
-from latens.errors import RunError, UsageError
+from latens.data.split import require_classes
+from latens.errors import LatensError, RunError, UsageError
 from latens.progress import Progress, silent
 from latens.report.build import build as build_report
 from latens.runs.folder import RunFolder
-from latens.spec import DataSpec, Mode, Optimizer, PhaseSpec, RunSpec, Schedule, parse
+from latens.spec import DataSpec, Mode, Origin, RunSpec, parse
 from latens.train import checkpoint
 from latens.train.records import Observer
 
@@ -56,109 +59,97 @@ class ClassifyResult:
         return asdict(self)
 
 
+@options.described(ClassifyOptions)
 def classify(
     data: Any,
     *,
     encoder: str | Path | None = None,
     mode: Mode | None = None,
-    out: str | Path | None = None,
-    hidden: Sequence[int] = (100,),
-    dropout: float = 0.3,
     labels: int | None = None,
-    epochs: int | None = None,
-    batch_size: int = 128,
-    optimizer: Optimizer = "adamw",
-    learning_rate: float | None = None,
-    schedule: Schedule = "one-cycle",
-    weight_decay: float = 0.01,
-    label_smoothing: float = 0.0,
-    augment: bool = True,
-    val_fraction: float = 0.1,
-    seed: int = 0,
-    early_stopping: int | None = None,
-    device: str = "auto",
-    precision: str = "auto",
-    threads: int | None = None,
-    size: tuple[int, int] | None = None,
-    channels: int | None = None,
-    keep: Mapping[str, int] | None = None,
-    overrides: options.Overrides | None = None,
+    out: str | Path | None = None,
     report: bool = True,
     observers: Sequence[Observer] = (),
     progress: Progress = silent,
+    tell: Tell = mute,
+    **asked: Unpack[ClassifyOptions],
 ) -> ClassifyResult:
     """Train a classifier and keep everything in a run folder. The test part is not read.
 
     Args:
         data: as for `pretrain`, with labels.
-        encoder: a pretraining run whose encoder is reused. Its images' size and channels are
-            taken over. Without one, latens' own network is trained from scratch.
+        encoder: a pretraining run whose encoder is reused. Its network, and its images' size and
+            channels, are taken over. Without one, latens' own network is trained from scratch.
         mode: ``"frozen"``, ``"two-phase"`` (the default with an encoder), ``"fine-tune"``, or
             ``"scratch"`` (with an encoder: its architecture with random weights, the control).
-        hidden, dropout: the dense layers of the head, and what they drop.
         labels: use so many labelled training images, stratified; None for all.
-        epochs: over all phases; by default 6, more where there are few labels.
-        augment: random rotation, scale, shear and shift of training images.
+        out: the run folder to make; by default the next free one under ``runs/``.
         report: draw figures and a page at the end; `page` is empty without.
-        overrides: any field of the spec by its dotted name.
+        observers, progress: called while it trains and counts.
+        tell: called with a line at a time before training begins, such as ``print``.
+        asked: see the options below, and `pretrain` for the forms of some. `augment` is random
+            rotation, scale, shear and shift where nothing is said; False or ``"none"`` for none.
 
     Raises:
         UsageError, DataError, RunError, TrainingError: as `pretrain`.
     """
-    mode = _mode(mode, encoder, epochs)
-    origin = _opened(encoder) if encoder else None
-    before = parse(RunSpec, origin.spec()) if origin else None
-    if before and origin:
-        channels_before, *size_before = origin.environment()["data_shape"]
-        size, channels = size or tuple(size_before), channels or channels_before
-    values = options.data_values(
-        data, size=size, channels=channels, keep=keep, labels=labels, val_fraction=val_fraction
-    )
-    images = read_data(data, parse(DataSpec, values), progress)
+    given = options.given(asked, ClassifyOptions)
+    mode = _mode(mode, encoder, given)
+    before = _before(encoder, given) if encoder else None
+    converted = before.shape if before else {}
+    asked_data = options.data_spec(data, {**converted, **given}, labels=labels)
+    images = read_data(data, asked_data, progress)
     require_classes(images)
-    count = labels or int(images.train_count * (1 - val_fraction))
-    if epochs is None:
-        size_of_batch = max(1, min(batch_size, count))
-        epochs = recipes.epochs(
-            count, size_of_batch, recipes.CLASSIFY_EPOCHS, recipes.CLASSIFY_STEPS
-        )
-    head = recipes.REPORT_HEAD if before else recipes.HEAD
-    training: dict[str, Any] = {
-        "epochs": epochs, "optimizer": optimizer, "schedule": schedule,
-        "learning_rate": options.learning_rate(learning_rate, optimizer),
-        "weight_decay": weight_decay,
-    }  # fmt: skip
-    parse(PhaseSpec, {"name": "all", "groups": ("head",), **training})
-    spec = options.run_spec(
-        {
-            "task": "classify",
-            "data": values,
-            "encoder": (before.encoder if before else recipes.encoder(None)).model_dump(),
-            "objective": {"kind": "classify", "label_smoothing": label_smoothing},
-            "head": {**head.model_dump(), "hidden": tuple(hidden), "dropout": dropout},
-            "phases": [phase.model_dump() for phase in transfer.phases(mode, **training)],
-            "train": {
-                "batch_size": batch_size, "seed": seed, "early_stopping": early_stopping,
-                "device": device, "precision": precision, "threads": threads,
-                # Few labels are no reason to peek at many: without a budget the best epoch on
-                # validation is kept, with one simply the last.
-                "keep": "last" if labels else "best",
-                "augment": [a.model_dump() for a in recipes.AUGMENT] if augment else [],
-                "validate_every": max(1, epochs // recipes.VALIDATIONS),
-            },
-            "mode": mode,
-            "origin": _origin(origin, images, before) if origin and mode != "scratch" else None,
-        },
-        overrides,
-    )  # fmt: skip
+    spec = _spec(given, mode, images, asked_data, before)
     folder = Path(out) if out else next_run_path(images, "classify")
-    return finish(start(spec, images, folder, observers=observers), report)
+    return finish(start(spec, images, folder, observers=observers, tell=tell), report, progress)
 
 
-def finish(trained: Trained, report: bool = True) -> ClassifyResult:
+def _spec(
+    given: options.Options, mode: Mode, images: ImageSet, data: DataSpec, before: _Before | None
+) -> RunSpec:
+    epochs = given.get("epochs")
+    if epochs is None:
+        count = data.labels or int(images.train_count * (1 - data.val_fraction))
+        size = max(1, min(given.get("batch_size", recipes.BATCH), count))
+        epochs = recipes.epochs(count, size, recipes.CLASSIFY_EPOCHS, recipes.CLASSIFY_STEPS)
+    optimizer = given.get("optimizer", "adamw")
+    phases = transfer.phases(
+        mode, epochs=epochs, joint=given.get("objective") == "joint",
+        optimizer=optimizer, schedule="one-cycle",
+        learning_rate=options.learning_rate(given, optimizer),
+        weight_decay=recipes.WEIGHT_DECAY[optimizer],
+    )  # fmt: skip
+    values = {
+        "task": "classify",
+        "data": data.model_dump(),
+        "encoder": before.spec.encoder if before else network.encoder(given, images.shape, None),
+        "objective": _objective(given),
+        "head": recipes.REPORT_HEAD if before else recipes.HEAD,
+        "phases": phases,
+        "train": {
+            # Few labels are no reason to peek at many: without a budget the best epoch on
+            # validation is kept, with one simply the last.
+            "keep": "last" if data.labels else "best",
+            "augment": options.effects(given.get("augment", True), "augmentation"),
+            "validate_every": max(1, epochs // recipes.VALIDATIONS),
+        },
+        "mode": mode,
+        "origin": before.origin(images) if before and mode != "scratch" else None,
+    }
+    return options.run_spec(values, given, ClassifyOptions)
+
+
+def _objective(given: options.Options) -> dict[str, Any]:
+    values: dict[str, Any] = {"kind": given.get("objective", "classify")}
+    if "noise" in given:
+        values["corruptions"] = options.effects(given["noise"], "corruption")
+    return values
+
+
+def finish(trained: Trained, report: bool = True, progress: Progress = silent) -> ClassifyResult:
     """Note findings and draw the report of a trained classifier."""
     run = trained.run
-    told = [finding.to_dict() for finding in run_checks(_context(trained))]
+    told = [finding.to_dict() for finding in run_checks(_context(trained, progress))]
     run.write_result("findings", {"findings": told}, {})
     return ClassifyResult(
         run=str(run.path),
@@ -179,63 +170,97 @@ def resume(
     *,
     observers: Sequence[Observer] = (),
     progress: Progress = silent,
+    tell: Tell = mute,
 ) -> ClassifyResult:
     """Go on with a classifier's training where it stopped; same bits as without the stop."""
-    trained = resume_training(run, data, task="classify", observers=observers, progress=progress)
-    return finish(trained)
+    trained = resume_training(
+        run, data, task="classify", observers=observers, progress=progress, tell=tell
+    )
+    return finish(trained, progress=progress)
 
 
-def _opened(encoder: str | Path) -> RunFolder:
-    """The finished autoencoder's run at `encoder`."""
-    run = RunFolder.open(encoder)
-    task_of(run, "pretrain")
-    require_finished(run)
-    return run
-
-
-def _mode(mode: Mode | None, encoder: str | Path | None, epochs: int | None) -> Mode:
+def _mode(mode: Mode | None, encoder: str | Path | None, given: options.Options) -> Mode:
+    """The mode, after a look at whether all that was asked goes together."""
     mode = mode or ("two-phase" if encoder else "scratch")
-    options.require_modes([mode], epochs)
+    transfer.require([mode], given.get("epochs"), joint=given.get("objective") == "joint")
     if mode in transfer.PRETRAINED and not encoder:
         raise UsageError(
             f"Expected --encoder RUN with --mode {mode}; got none.",
             hint="Give an autoencoder's run, or use --mode scratch.",
             code="no-encoder",
         )
+    if "head_filters" in given and given.get("head", "dense") == "dense":
+        raise UsageError(
+            "Expected options of a dense head; got --head-filters.",
+            hint="Leave it out, or use --head conv1d or conv2d.",
+            code="without-effect",
+        )
     return mode
 
 
-def _origin(origin: RunFolder, images: ImageSet, before: RunSpec | None) -> dict[str, str]:
-    assert before
-    encoder = build_model(before, images).encoder
-    return {
-        "run": str(origin.path.resolve()),
-        "weights": checkpoint.load_encoder(origin, encoder),
-        "fingerprint": str(origin.environment()["data_fingerprint"]),
-    }
+@dataclass(frozen=True)
+class _Before:
+    """The finished autoencoder whose encoder is reused."""
 
+    run: RunFolder
+    spec: RunSpec
 
-def _context(trained: Trained) -> Context:
-    split, origin = trained.split, trained.spec.origin
-    context: dict[str, Any] = {}
-    if origin:
-        try:
-            before: Split = stored_split(RunFolder.open(origin.run))
-        except RunError:  # the encoder's run was removed since: its split cannot be compared
-            before = Split(*(split.train[:0],) * 4)
-        context = {
-            "pretrain_index": _joined(before),
-            "pretrain_fingerprint": origin.fingerprint,
+    @property
+    def shape(self) -> options.Options:
+        """Size and channels of its images, which those of the classifier take over."""
+        channels, height, width = self.run.environment()["data_shape"]
+        return {"size": (height, width), "channels": channels}
+
+    def origin(self, images: ImageSet) -> dict[str, str]:
+        encoder = build_model(self.spec, images).encoder
+        return {
+            "run": str(self.run.path.resolve()),
+            "weights": checkpoint.load_encoder(self.run, encoder),
+            "fingerprint": str(self.run.environment()["data_fingerprint"]),
         }
+
+
+def _before(encoder: str | Path, given: options.Options) -> _Before:
+    """Raises `UsageError` if `encoder` is no autoencoder, or a network is asked for beside it."""
+    run = RunFolder.open(encoder)
+    task_of(run, "pretrain")
+    require_finished(run)
+    known = settings.table(settings.NetworkOptions)
+    beside = [settings.flag(n, setting) for n, (_, setting) in known.items() if n in given]
+    if beside:
+        raise UsageError(
+            f"Expected no network beside the encoder of {run.path}; got {', '.join(beside)}.",
+            hint="Leave it out: the network is taken over, also by --mode scratch.",
+            code="without-effect",
+        )
+    return _Before(run, parse(RunSpec, run.spec()))
+
+
+def _context(trained: Trained, progress: Progress) -> Context:
+    split, origin = trained.split, trained.spec.origin
     return Context(
         images=trained.images,
         train_index=split.train,
         val_index=split.val,
         test_index=split.test,
+        labelled_index=split.labelled,
+        spec=trained.spec,
         selected_on="validation",
-        **context,
+        **(_pretraining(origin, trained.images, progress) if origin else {}),
     )
 
 
-def _joined(split: Split) -> Any:
-    return np.concatenate([split.train, split.val])
+def _pretraining(origin: Origin, images: ImageSet, progress: Progress) -> dict[str, Any]:
+    """What the encoder saw; its images are read again only if they are others than `images`."""
+    known: dict[str, Any] = {"pretrain_fingerprint": origin.fingerprint}
+    try:
+        run = RunFolder.open(origin.run)
+        before, spec = stored_split(run), parse(RunSpec, run.spec())
+    except (RunError, UsageError):  # it was removed since: its split cannot be compared
+        return known
+    known["pretrain_spec"] = spec
+    known["pretrain_index"] = np.concatenate([before.train, before.val])
+    if origin.fingerprint != images.fingerprint:
+        with suppress(LatensError):  # made from arrays, or moved since: a finding will say so
+            known["pretrain_images"] = data_of(run, spec.data, None, progress)
+    return known

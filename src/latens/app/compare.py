@@ -8,15 +8,18 @@ runs of their own under `runs/`, so that one that was stopped goes on where it w
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
+from latens import transfer
 from latens.app import options
 from latens.app.arms import ALL, Arm, Budget, comparisons, described, train
 from latens.app.opening import data_of, read_data, require_same_data, task_of
+from latens.app.settings import CompareOptions
+from latens.app.sharing import divided
+from latens.app.telling import Tell, mute
 from latens.app.training import next_run_path
 from latens.checks.context import Context
 from latens.checks.run import run_checks
@@ -26,7 +29,7 @@ from latens.errors import Interrupted, RunError, UsageError
 from latens.progress import Progress, silent
 from latens.report.build import build as build_report
 from latens.runs.folder import RunFolder
-from latens.spec import DataSpec, Mode, parse
+from latens.spec import DataSpec, Mode
 from latens.train.records import Observer
 
 
@@ -56,6 +59,7 @@ class Comparison:
         return asdict(self)
 
 
+@options.described(CompareOptions)
 def compare(
     data: Any,
     *,
@@ -68,6 +72,8 @@ def compare(
     resume: bool = False,
     observers: Sequence[Observer] = (),
     progress: Progress = silent,
+    tell: Tell = mute,
+    **asked: Unpack[CompareOptions],
 ) -> Comparison:
     """Compare ways of reusing a pretrained encoder with training from scratch.
 
@@ -75,32 +81,43 @@ def compare(
         data: as for `pretrain`, with labels.
         labels: label budgets; ``"all"`` for every training label.
         modes: of `latens.classify`; "scratch" is added where it is missing, it is the control.
-        seeds: how many repetitions, with seeds 0, 1, ...; five or more for a verdict to trust.
-        pretrain_options, classify_options: keyword arguments for `pretrain` and `classify`.
+        seeds: how many repetitions, with seeds `seed` (0), `seed` + 1, ...; five or more for a
+            verdict to trust.
+        out: the folder to make; by default the next free one under ``runs/``.
+        pretrain_options, classify_options: further keyword arguments for `pretrain` and
+            `classify`; they come before `asked`.
         resume: go on with the comparison at `out`; trainings that are finished are kept.
+        observers, progress: called while it trains and counts.
+        tell: called with a line at a time before the first training, such as ``print``.
+        asked: see the options below. Network, objective and noise are the autoencoders', the head
+            and `augment` the classifiers', `epochs` of each classifier, `pretrain_epochs` of each
+            autoencoder, and how to train is for all.
 
     Raises:
         UsageError: fewer than two seeds, a mode or budget that cannot be. RunError: `out` exists,
         or with `resume` asks another question. DataError, TrainingError, Interrupted: as
         `classify`.
     """
-    values = _plain(pretrain_options), _plain(classify_options)
+    given = options.given(asked, CompareOptions)
+    values = divided(given, dict(pretrain_options or {}), dict(classify_options or {}))
+    first = int(given.get("seed", 0))
     images = read_data(data, _data_spec(options.source_name(data), values[0]), progress)
     require_classes(images)
     labels = list(dict.fromkeys(labels))
     modes = [*dict.fromkeys(m for m in modes if m != "scratch"), "scratch"]
-    _check(labels, modes, seeds, images, values[1])
-    asked = {
-        "labels": labels, "modes": modes, "seeds": seeds,
+    _check(labels, modes, seeds, images, values)
+    question = {
+        "labels": labels, "modes": modes, "seeds": seeds, "first_seed": first,
         "pretrain": values[0], "classify": values[1],
     }  # fmt: skip
-    folder = _folder(images, options.source_name(data), out, resume, asked)
+    folder = _folder(images, options.source_name(data), out, resume, question)
+    every = range(first, first + seeds)
     try:
-        arms = train(folder, images, labels, modes, seeds, values, observers, progress)
+        arms = train(folder, images, labels, modes, every, values, observers, progress, tell)
     except Interrupted as stopped:
         hint = f"Go on with: latens compare --resume {folder.path}"
         raise Interrupted(stopped.message, hint=hint) from None
-    return _conclude(folder, images, arms, seeds)
+    return _conclude(folder, images, arms, every)
 
 
 def resume(
@@ -109,6 +126,7 @@ def resume(
     *,
     observers: Sequence[Observer] = (),
     progress: Progress = silent,
+    tell: Tell = mute,
 ) -> Comparison:
     """Go on with the comparison at `run` as it was asked; trainings that are finished are kept.
 
@@ -120,6 +138,7 @@ def resume(
     try:
         question = {name: asked[name] for name in ("labels", "modes", "seeds")}
         values = {f"{name}_options": asked[name] for name in ("pretrain", "classify")}
+        question["seed"] = asked.get("first_seed", 0)
         spec = _data_spec(asked["data"]["source"], asked["pretrain"])
     except (KeyError, TypeError) as error:
         raise RunError(
@@ -130,20 +149,12 @@ def resume(
     images = data_of(folder, spec, data, progress)
     return compare(
         images, **question, **values, out=folder.path, resume=True,
-        observers=observers, progress=progress,
+        observers=observers, progress=progress, tell=tell,
     )  # fmt: skip
 
 
-def _plain(values: options.Overrides | None) -> dict[str, Any]:
-    """Options as JSON has them, so that those asked now and those of a spec can be compared."""
-    given = {name: value for name, value in (values or {}).items() if value is not None}
-    plain: dict[str, Any] = json.loads(json.dumps(given, default=str))
-    return plain
-
-
-def _data_spec(source: str, values: options.Overrides) -> DataSpec:
-    conversion = {k: values[k] for k in ("size", "channels", "keep") if k in values}
-    return parse(DataSpec, {"source": source, **conversion})
+def _data_spec(source: str, values: options.Options) -> DataSpec:
+    return options.data_spec(source, values).model_copy(update={"source": source})
 
 
 def _check(
@@ -151,10 +162,18 @@ def _check(
     modes: Sequence[Mode],
     seeds: int,
     images: ImageSet,
-    values: options.Overrides,
+    values: tuple[options.Options, options.Options],
 ) -> None:
     """Refuse what would fail only after hours of training."""
-    options.require_modes(modes, values.get("epochs"))
+    joint = values[1].get("objective") == "joint"
+    transfer.require(modes, values[1].get("epochs"), joint=joint)
+    if values[0].get("conditional"):
+        raise UsageError(
+            "Expected pretraining without labels, because label budgets are compared; got "
+            "--conditional.",
+            hint="Leave it out.",
+            code="pretrained-with-labels",
+        )
     if len(modes) < 2 or not labels:
         raise UsageError(
             f"Expected a label budget, and a mode beside scratch; "
@@ -177,8 +196,11 @@ def _check(
             )
         draw(
             images, labels=None if budget == ALL else int(budget), seed=0,
-            val_fraction=values.get("val_fraction", 0.1),
+            val_fraction=values[1].get("val_fraction", 0.1),
         )  # fmt: skip
+
+
+_OLD = {"first_seed": 0}  # what the question was before it was asked
 
 
 def _folder(
@@ -190,7 +212,7 @@ def _folder(
         folder = RunFolder.open(path)
         task_of(folder, "compare")
         before = folder.spec()
-        differ = [name for name in asked if before.get(name) != asked[name]]
+        differ = [name for name in asked if before.get(name, _OLD.get(name)) != asked[name]]
         if differ:
             raise RunError(
                 f"Expected the same question as in {path}/spec.json; "
@@ -204,20 +226,22 @@ def _folder(
     return RunFolder.create(path, spec, environment, {})
 
 
-def _conclude(folder: RunFolder, images: ImageSet, arms: list[Arm], seeds: int) -> Comparison:
+def _conclude(
+    folder: RunFolder, images: ImageSet, arms: list[Arm], seeds: Sequence[int]
+) -> Comparison:
     shown = [described(arm) for arm in arms]
     verdicts = comparisons(arms)
     split = draw(images, seed=0)
     found = run_checks(
         Context(
             images=images, train_index=split.train, val_index=split.val, test_index=split.test,
-            seeds=range(seeds), arms=shown, selected_on="validation",
+            seeds=seeds, arms=shown, selected_on="validation",
         )
     )  # fmt: skip
     told = [finding.to_dict() for finding in found]
     result = {
         "data": images.name,
-        "seeds": list(range(seeds)),
+        "seeds": list(seeds),
         "budgets": list(dict.fromkeys(arm.labels for arm in arms)),
         "test_images": int(arms[0].correct.shape[1]),
         "arms": shown,
@@ -226,9 +250,9 @@ def _conclude(folder: RunFolder, images: ImageSet, arms: list[Arm], seeds: int) 
     }
     folder.write_result("comparison", result, {})
     folder.write_result("findings", {"findings": told}, {})
-    example = RunFolder.open(folder.path / "runs" / "autoencoder-seed0")
+    example = RunFolder.open(folder.path / "runs" / f"autoencoder-seed{seeds[0]}")
     folder.write_result("reconstruction", *example.result("reconstruction"))
     return Comparison(
-        run=str(folder.path), data=images.name, seeds=list(range(seeds)), arms=shown,
+        run=str(folder.path), data=images.name, seeds=list(seeds), arms=shown,
         comparisons=verdicts, findings=told, page=str(build_report(folder)),
     )  # fmt: skip

@@ -131,14 +131,22 @@ def _classifier(
     return Evaluation(run=str(folder.path), page=page, **{name: values[name] for name in fields})
 
 
-def _autoencoder(
-    folder: RunFolder, images: ImageSet, device: torch.device, progress: Progress
-) -> AutoencoderEvaluation:
+def autoencoder_result(
+    folder: RunFolder, images: ImageSet, device: torch.device, progress: Progress = silent
+) -> dict[str, Any]:
+    """Compute and store the result "reconstruction-test" of a run; returns its numbers."""
     _, model = load_trained(folder, images)
     values, arrays = reconstruction(
         model.to(device), images, stored_split(folder), device, part="test", progress=progress
     )
-    folder.write_result("reconstruction", values, arrays)
+    folder.write_result("reconstruction-test", values, arrays)
+    return values
+
+
+def _autoencoder(
+    folder: RunFolder, images: ImageSet, device: torch.device, progress: Progress
+) -> AutoencoderEvaluation:
+    values = autoencoder_result(folder, images, device, progress)
     page = str(build_report(folder))
     fields = ("mse", "psnr", "ssim", "code", "pixels", "pca_mse", "images")
     return AutoencoderEvaluation(

@@ -2,60 +2,90 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
-from latens import recipes
+from latens import catalog, recipes
+from latens.app import settings, texts
 from latens.errors import UsageError, unknown_name
-from latens.spec import Mode, Optimizer, RunSpec, parse
+from latens.spec import (
+    CLASSIFIES,
+    DataSpec,
+    EncoderSpec,
+    ObjectiveSpec,
+    Optimizer,
+    RunSpec,
+    Spec,
+    parse,
+)
 
 Overrides = Mapping[str, Any]
+Options = dict[str, Any]
 ARRAY = "array"  # what a spec calls data that came from a program and not from a place
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-def data_values(
-    data: Any,
-    *,
-    size: tuple[int, int] | None,
-    channels: int | None,
-    keep: Mapping[str, int] | None,
-    labels: int | None,
-    val_fraction: float,
-    split_seed: int = 0,
-) -> dict[str, Any]:
-    """The values of a `DataSpec`; paths are stored absolute so that a resume finds them."""
-    return {
-        "source": source_name(data),
-        "size": size,
-        "channels": channels,
-        "keep": dict(keep or {}),
-        "labels": labels,
-        "val_fraction": val_fraction,
-        "split_seed": split_seed,
+def described(bundle: type) -> Callable[[F], F]:
+    """Give a function that takes `**options: Unpack[bundle]` their names, types and help.
+
+    Then `help(...)`, notebooks and editors that look at the running program show all of them.
+    """
+
+    def decorate(function: F) -> F:
+        known = settings.table(bundle)
+        own = [
+            p for p in inspect.signature(function).parameters.values() if p.kind != p.VAR_KEYWORD
+        ]
+        added = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+            for name, (kind, _) in known.items()
+        ]
+        function.__signature__ = inspect.Signature([*own, *added])  # type: ignore[attr-defined]
+        lines = "".join(
+            f"        {name}: {_line(setting)}\n" for name, (_, setting) in known.items()
+        )
+        function.__doc__ = f"{function.__doc__}\n    Options:\n{lines}"
+        return function
+
+    return decorate
+
+
+def _line(setting: settings.Setting) -> str:
+    return f"{setting.help}{f' Default: {setting.shown}.' if setting.shown else ''}"
+
+
+def given(options: Mapping[str, Any], bundle: type) -> Options:
+    """The options that were given: those that are None were not.
+
+    Raises `UsageError` for a name that `bundle` does not have.
+    """
+    known = settings.table(bundle)
+    for name in options:
+        if name not in known:
+            raise unknown_name("option", name, known)
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def data_spec(data: Any, options: Options, **more: Any) -> DataSpec:
+    """Which images are asked for; paths are stored absolute so that a resume finds them."""
+    fields = {n.removeprefix("data."): v for n, v in _placed(options, settings.DataOptions).items()}
+    changed = {
+        name.removeprefix("data."): _as_json(value)
+        for name, value in options.get("overrides", {}).items()
+        if name.startswith("data.") and name.removeprefix("data.") in DataSpec.model_fields
     }
+    return parse(DataSpec, {"source": source_name(data), **fields, **more, **changed})
 
 
-def learning_rate(given: float | None, optimizer: Optimizer) -> float:
-    """The peak learning rate that was asked for, or the usual one of `optimizer`."""
+def learning_rate(options: Options, default: Optimizer) -> float:
+    """The peak learning rate that was asked for, or the usual one of the optimiser."""
+    optimizer = options.get("optimizer", default)
     if optimizer not in recipes.RATES:
         raise unknown_name("optimizer", optimizer, recipes.RATES)
-    return recipes.RATES[optimizer] if given is None else given
-
-
-def require_modes(modes: Sequence[str], epochs: int | None) -> None:
-    """Raise `UsageError` for a mode that there is not, or one that does not fit into `epochs`."""
-    known = get_args(Mode)
-    for mode in modes:
-        if mode not in known:
-            raise unknown_name("mode", mode, known)
-    if "two-phase" in modes and epochs == 1:
-        raise UsageError(
-            "Expected at least 2 epochs for the mode two-phase, one a phase; got 1.",
-            hint="Use --epochs 2 or more, or another --mode.",
-            code="too-few-epochs",
-        )
+    return float(options.get("learning_rate", recipes.RATES[optimizer]))
 
 
 def source_name(data: Any) -> str:
@@ -65,20 +95,102 @@ def source_name(data: Any) -> str:
     return str(Path(data).resolve()) if Path(data).exists() else str(data)
 
 
-def run_spec(values: dict[str, Any], overrides: Overrides | None) -> RunSpec:
-    """Validate a run's spec after `overrides`, such as ``{"encoder.up": "transposed"}``.
+def effects(value: settings.Effects | bool, kind: str) -> list[dict[str, Any]]:
+    """Augmentations or corruptions (`kind`) as values of their specs.
 
-    Text is read as JSON where it is JSON, so that ``--set encoder.down_after=[1,3]`` works.
-
-    Raises `UsageError` naming the field that is unknown or wrong.
+    Raises `UsageError` for a name that there is not, or one of the other kind.
     """
-    spec = parse(RunSpec, values)
-    if not overrides:
-        return spec
-    changed = spec.model_dump(mode="json")
-    for field, value in overrides.items():
+    found = [_effect(part) for part in _parts(value)]
+    for effect in found:
+        room = catalog.load("corrupt", effect["name"])
+        effect["name"] = room.__name__.rpartition(".")[2]
+        if kind != room.KIND:
+            option = {"corruption": "noise", "augmentation": "augment"}
+            raise UsageError(
+                f"Expected the name of {_a(kind)}; {effect['name']} is {_a(room.KIND)}.",
+                hint=f"Use --{option[room.KIND]} {effect['name']}.",
+                code=f"not-{kind}",
+            )
+    return found
+
+
+def _parts(value: settings.Effects | bool) -> list[Any]:
+    if isinstance(value, bool):
+        return [dict(a) for a in recipes.AUGMENT] if value else []
+    if isinstance(value, Mapping):
+        return [{"name": name, "strength": strength} for name, strength in value.items()]
+    whole = texts.effects(value) if isinstance(value, str) else value
+    return list(whole)
+
+
+def _effect(part: Any) -> dict[str, Any]:
+    if isinstance(part, str):
+        (part,) = texts.effects(part)
+    if isinstance(part, Spec):
+        part = part.model_dump()
+    if not isinstance(part, Mapping) or "name" not in part:
+        raise UsageError(
+            f"Expected names with strengths; got {part!r}.",
+            hint='For example "gaussian=0.3", ["flip"] or {"gaussian": (0.1, 0.5)}.',
+            code="bad-strength",
+        )
+    return {key: value for key, value in part.items() if value is not None}
+
+
+def _a(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+
+
+def run_spec(values: dict[str, Any], options: Options, bundle: type) -> RunSpec:
+    """A run's spec: `values`, what the given options set, and then their overrides.
+
+    Overrides are such as ``{"encoder.up": "transposed"}``; text is read as JSON where it is JSON,
+    so that ``--set encoder.down_after=[1,3]`` works.
+
+    Raises `UsageError` naming the field that is unknown or wrong, or the option that would have no
+    effect.
+    """
+    changed = parse(RunSpec, values).model_dump(mode="json")
+    _refuse_without_effect(changed, options, bundle)
+    for field, value in _placed(options, bundle).items():
+        _assign(changed, field, value)
+    for field, value in options.get("overrides", {}).items():
         _assign(changed, field, _as_json(value))
     return parse(RunSpec, changed)
+
+
+def _placed(options: Options, bundle: type) -> dict[str, Any]:
+    """The fields that the given options set by themselves, and their values."""
+    known = settings.table(bundle)
+    return {s.at: options[name] for name, (_, s) in known.items() if s.at and name in options}
+
+
+def _refuse_without_effect(values: dict[str, Any], options: Options, bundle: type) -> None:
+    for name, (_, setting) in settings.table(bundle).items():
+        room, _, field = (setting.at or setting.needs).partition(".")
+        part = values.get(room)
+        if name in options and room and isinstance(part, dict) and field not in part:
+            raise without_effect([settings.flag(name, setting)], room, part["kind"], field)
+
+
+def without_effect(flags: list[str], room: str, kind: str, field: str) -> UsageError:
+    """The error for options whose field a network or objective of this kind does not have."""
+    what = {"encoder": ("a network", "network"), "objective": ("the objective", "objective")}
+    kinds = _kinds(room)
+    same_task = [k for k in kinds if (k in CLASSIFIES) == (kind in CLASSIFIES)]
+    other = " or ".join(k for k in same_task if field in kinds[k])
+    return UsageError(
+        f"Expected options of {what[room][0]} of kind {kind}; got {', '.join(flags)}.",
+        hint=f"Leave it out, or use --{what[room][1]} {other}.",
+        code="without-effect",
+    )
+
+
+def _kinds(room: str) -> dict[str, Any]:
+    """Every kind of encoder or objective, with its fields."""
+    union = {"encoder": EncoderSpec, "objective": ObjectiveSpec}[room]
+    specs = get_args(get_args(union)[0])
+    return {spec.model_fields["kind"].default: spec.model_fields for spec in specs}
 
 
 def _assign(values: Any, field: str, value: Any) -> None:

@@ -1,25 +1,27 @@
-"""Pretrain an autoencoder on images; labels are not looked at."""
+"""Pretrain an autoencoder on images; labels are looked at only where it is told the class."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from latens import recipes
-from latens.app import options
+from latens.app import network, options
 from latens.app.opening import read_data
+from latens.app.settings import PretrainOptions
+from latens.app.telling import Tell, mute
 from latens.app.training import Trained, next_run_path, start
 from latens.app.training import resume as resume_training
 from latens.checks.context import Context
 from latens.checks.run import run_checks
 from latens.data.image_set import ImageSet
-from latens.errors import UsageError, unknown_name
+from latens.data.split import require_classes
 from latens.evaluation.autoencoder import reconstruction
 from latens.progress import Progress, silent
 from latens.report.build import build as build_report
-from latens.spec import DataSpec, Optimizer, Schedule, mirrored, parse
+from latens.spec import RunSpec
 from latens.train.records import Observer
 
 
@@ -33,7 +35,8 @@ class PretrainResult:
         epochs, train_seconds, images_per_second: how long, and how fast (training alone).
         code: how many numbers the encoder keeps of an image; `pixels` of how many.
         psnr, ssim: on validation, in dB and from -1 to 1.
-        pca_mse: the error of PCA with as many components, or None where it was not computed.
+        pca_mse: the error of PCA with as many components; None where it was not computed, for the
+            reason in `pca_reason`.
         findings: `{"code", "severity", "message"}` each.
         page: the report, one self-contained HTML file.
     """
@@ -48,6 +51,7 @@ class PretrainResult:
     psnr: float
     ssim: float
     pca_mse: float | None
+    pca_reason: str
     findings: list[dict[str, str]]
     page: str
 
@@ -56,155 +60,93 @@ class PretrainResult:
         return asdict(self)
 
 
+@options.described(PretrainOptions)
 def pretrain(
     data: Any,
     *,
     out: str | Path | None = None,
-    network: str = "conv",
-    conv_layers: int | None = None,
-    kernel_size: int | None = None,
-    filters: int | None = None,
-    double_filters: bool = False,
-    convs_per_block: int = 1,
-    hidden: Sequence[int] | None = None,
-    latent: int | None = None,
-    dropout: float = 0.0,
-    epochs: int | None = None,
-    batch_size: int = 128,
-    optimizer: Optimizer = "adam",
-    learning_rate: float | None = None,
-    schedule: Schedule = "one-cycle",
-    loss: str = "mse",
-    val_fraction: float = 0.1,
-    seed: int = 0,
-    early_stopping: int | None = None,
-    device: str = "auto",
-    precision: str = "auto",
-    threads: int | None = None,
-    size: tuple[int, int] | None = None,
-    channels: int | None = None,
-    keep: Mapping[str, int] | None = None,
-    overrides: options.Overrides | None = None,
     report: bool = True,
     observers: Sequence[Observer] = (),
     progress: Progress = silent,
+    tell: Tell = mute,
+    **asked: Unpack[PretrainOptions],
 ) -> PretrainResult:
     """Train an autoencoder and keep everything in a run folder.
 
-    With `conv_layers`, `kernel_size`, `filters` or `double_filters` it is the reports' (blocks of
-    convolution, batch normalisation and ReLU, pooled after the first two, mirrored; 10 layers of
-    32 kernels of 3x3 where nothing is said). Without them it is latens' own: strided convolutions
-    and a dense code of 64 numbers.
+    With `conv_layers`, `kernel_size`, `filters`, `double_filters` or `tied` it is the reports'
+    (blocks of convolution, batch normalisation and ReLU, pooled after the first two, mirrored; 10
+    layers of 32 kernels of 3x3 where nothing is said). Without them it is latens' own: strided
+    convolutions and a dense code of 64 numbers.
 
     Args:
         data: a name (``"mnist"``), a path, an `ImageSet`, or uint8 images ``[N, H, W]``,
             ``[N, H, W, C]`` or ``[N, C, H, W]``.
         out: the run folder to make; by default the next free one under ``runs/``.
-        network: ``"conv"`` or ``"mlp"`` (dense layers of the widths in `hidden`, 128 by default).
-        latent: the width of a dense code; 0 for none (the last feature map is the code).
-        epochs: passes over the training images; by default 5, more for small sets.
-        learning_rate: the peak; by default 0.005 (0.02 for muon, 0.001 for rmsprop).
-        loss: ``"mse"`` or ``"bce"``.
-        early_stopping: stop after so many validations without a better one.
         report: draw figures and a page at the end; `page` is empty without.
-        overrides: any field of the spec by its dotted name, as ``{"encoder.up": "transposed"}``.
+        observers, progress: called while it trains and counts.
+        tell: called with a line at a time before training begins, such as ``print``.
+        asked: see the options below; `noise` and `augment` may be ``"gaussian=0.3"``,
+            ``["flip"]`` or ``{"gaussian": (0.1, 0.5)}``, and `overrides` any field of the spec
+            by its dotted name, as ``{"encoder.up": "transposed"}``.
 
     Raises:
         UsageError: an argument that cannot be meant. DataError: unusable images.
         RunError: `out` exists. TrainingError: the loss stopped being finite, or a full disk.
     """
-    values = options.data_values(
-        data, size=size, channels=channels, keep=keep, labels=None, val_fraction=val_fraction
-    )
-    images = read_data(data, parse(DataSpec, values), progress)
-    count = int(images.train_count * (1 - val_fraction))
-    encoder = _encoder(
-        images, network, conv_layers, kernel_size, filters, double_filters, hidden, latent
-    )
-    if network == "conv":
-        encoder["convs_per_block"] = convs_per_block
-    elif convs_per_block != 1:
-        _refuse(["--convs-per-block"], network)
-    encoder["dropout"] = dropout
-    if epochs is None:
-        epochs = recipes.epochs(
-            count, max(1, batch_size), recipes.PRETRAIN_EPOCHS, recipes.PRETRAIN_STEPS
-        )
-    spec = options.run_spec(
-        {
-            "task": "pretrain",
-            "data": values,
-            "encoder": encoder,
-            "objective": {"kind": "reconstruct", "loss": loss},
-            "phases": [
-                {
-                    "name": "autoencoder", "groups": ("encoder", "decoder"), "epochs": epochs,
-                    "optimizer": optimizer, "schedule": schedule,
-                    "learning_rate": options.learning_rate(learning_rate, optimizer),
-                }
-            ],
-            "train": {
-                "batch_size": batch_size, "seed": seed, "early_stopping": early_stopping,
-                "device": device, "precision": precision, "threads": threads,
-                "validate_every": max(1, epochs // recipes.VALIDATIONS),
-            },
-        },
-        overrides,
-    )  # fmt: skip
+    given = options.given(asked, PretrainOptions)
+    asked_data = options.data_spec(data, given)
+    images = read_data(data, asked_data, progress)
+    if given.get("conditional"):
+        require_classes(images)
+    spec = _spec(given, images, asked_data.model_dump())
     folder = Path(out) if out else next_run_path(images, "pretrain")
-    return finish(start(spec, images, folder, observers=observers), progress, report)
+    trained = start(spec, images, folder, observers=observers, tell=tell)
+    return finish(trained, progress, report)
 
 
-def _encoder(
-    images: ImageSet,
-    network: str,
-    conv_layers: int | None,
-    kernel_size: int | None,
-    filters: int | None,
-    double_filters: bool,
-    hidden: Sequence[int] | None,
-    latent: int | None,
-) -> dict[str, Any]:
-    """The values of the encoder's spec: a dense one, the reports' kind, or latens' own."""
-    asked = {
-        "--conv-layers": conv_layers, "--kernel-size": kernel_size, "--filters": filters,
-        "--double-filters": double_filters or None,
+def _spec(given: options.Options, images: ImageSet, data: dict[str, Any]) -> RunSpec:
+    kind = given.get("objective", "denoise" if "noise" in given else "reconstruct")
+    epochs = given.get("epochs")
+    if epochs is None:
+        size = max(1, given.get("batch_size", recipes.BATCH))
+        count = int(images.train_count * (1 - data["val_fraction"]))
+        epochs = recipes.epochs(count, size, recipes.PRETRAIN_EPOCHS, recipes.PRETRAIN_STEPS)
+    optimizer = given.get("optimizer", "adam")
+    values = {
+        "task": "pretrain",
+        "data": data,
+        "objective": _objective(kind, given, images),
+        "encoder": _encoder(kind, given, images),
+        "phases": [
+            {
+                "name": "autoencoder", "groups": ("encoder", "decoder"), "epochs": epochs,
+                "optimizer": optimizer, "schedule": "one-cycle",
+                "learning_rate": options.learning_rate(given, optimizer),
+            }
+        ],
+        "train": {
+            "augment": options.effects(given.get("augment", False), "augmentation"),
+            "validate_every": max(1, epochs // recipes.VALIDATIONS),
+        },
     }  # fmt: skip
-    given = [flag for flag, value in asked.items() if value is not None]
-    if network == "mlp":
-        _refuse(given, network)
-        width = 32 if latent is None else latent
-        return {"kind": "mlp", "hidden": tuple(hidden or (128,)), "latent": width}
-    if network != "conv":
-        raise unknown_name("network", network, ("conv", "mlp"))
-    _refuse([] if hidden is None else ["--hidden"], network)
-    if not given:
-        code = recipes.latent(images.shape) if latent is None else latent or None
-        return recipes.encoder(code).model_dump()
-    down, up = mirrored(
-        10 if conv_layers is None else conv_layers,
-        32 if filters is None else filters,
-        doubling=double_filters,
-    )
-    return {
-        "kind": "conv",
-        "encoder_filters": down,
-        "decoder_filters": up,
-        "kernel_size": 3 if kernel_size is None else kernel_size,
-        "latent": latent or None,
-        "down_after": tuple(range(1, min(2, len(up)) + 1)),
-    }
+    return options.run_spec(values, given, PretrainOptions)
 
 
-def _refuse(flags: Sequence[str], network: str) -> None:
-    """Raise `UsageError` for options that would have no effect on this kind of network."""
-    if flags:
-        other = {"mlp": "conv", "conv": "mlp"}[network]
-        raise UsageError(
-            f"Expected options of a network of kind {network}; got {', '.join(flags)}.",
-            hint=f"Leave it out, or use --network {other}.",
-            code="without-effect",
-        )
+def _objective(kind: str, given: options.Options, images: ImageSet) -> dict[str, Any]:
+    values: dict[str, Any] = {"kind": kind}
+    if kind == "vae":
+        values["latent"] = given.get("latent", recipes.vae_latent(images.shape))
+    if kind == "denoise" and "noise" in given:
+        values["corruptions"] = options.effects(given["noise"], "corruption")
+    return values
+
+
+def _encoder(kind: str, given: options.Options, images: ImageSet) -> dict[str, Any]:
+    """A VAE makes its code of the features itself: its encoder needs no dense code before that."""
+    if kind != "vae":
+        return network.encoder(given, images.shape, recipes.latent(images.shape))
+    without = {name: value for name, value in given.items() if name != "latent"}
+    return network.encoder(without, images.shape, None)
 
 
 def finish(trained: Trained, progress: Progress = silent, report: bool = True) -> PretrainResult:
@@ -220,6 +162,7 @@ def finish(trained: Trained, progress: Progress = silent, report: bool = True) -
             train_index=trained.split.train,
             val_index=trained.split.val,
             test_index=trained.split.test,
+            spec=trained.spec,
             code_size=model.code_size,
             pixels=values["pixels"],
         )
@@ -237,6 +180,7 @@ def finish(trained: Trained, progress: Progress = silent, report: bool = True) -
         psnr=values["psnr"],
         ssim=values["ssim"],
         pca_mse=values["pca_mse"],
+        pca_reason=str(values.get("pca_reason") or ""),
         findings=told,
         page=str(build_report(run)) if report else "",
     )
@@ -248,7 +192,10 @@ def resume(
     *,
     observers: Sequence[Observer] = (),
     progress: Progress = silent,
+    tell: Tell = mute,
 ) -> PretrainResult:
     """Go on with an autoencoder's training where it stopped; the same bits as without the stop."""
-    trained = resume_training(run, data, task="pretrain", observers=observers, progress=progress)
+    trained = resume_training(
+        run, data, task="pretrain", observers=observers, progress=progress, tell=tell
+    )
     return finish(trained, progress)

@@ -7,17 +7,19 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
-from latens.errors import RunError
+from latens.errors import RunError, plural
 from latens.runs.folder import RunFolder
 
-_MAIN = {"pretrain": ("mse", "val mse {:.5f}"), "classify": ("accuracy", "val accuracy {:.2%}")}
+RESUMED = ("pretrain", "classify", "compare")  # the commands that have --resume
+MADE = (*RESUMED, "study")
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A run on one line; `state` is finished, unfinished or damaged."""
+    """A run on one line; `state` is finished, unfinished, failed or damaged."""
 
     run: str
     task: str
@@ -38,39 +40,93 @@ def list_runs(root: str | Path) -> list[Summary]:
 
 
 def show_run(path: str | Path) -> dict[str, Any]:
-    """Facts, curves (metric to one value an epoch) and findings of a run, ready for JSON."""
+    """What a run was asked, how it stands and what came out, ready for JSON.
+
+    `facts` are texts, `results` numbers by result, `curves` values an epoch by metric, `progress`
+    and `failure` as `RunFolder` has them, `resume` the command that goes on, or empty.
+    """
     run = RunFolder.open(path)
     spec, records = run.spec(), run.metrics()
-    results = {name: _scalars(run.result(name)[0]) for name in run.results()}
-    curves = {
-        f"val {metric}": [record["val"][metric] for record in records if metric in record["val"]]
-        for metric in (records[0]["val"] if records else {})
+    failed = run.failure()
+    come = _come(run, spec) if run.state != "finished" else None
+    return {
+        "facts": {"run": str(run.path), **_facts(spec), "state": _told(run.state, come, failed)},
+        "state": run.state,
+        "progress": come,
+        "failure": failed,
+        "resume": _resume(run, spec),
+        "results": {name: _scalars(run.result(name)[0]) for name in run.results()},
+        "verdicts": _verdicts(run),
+        "curves": _curves(records),
+        "findings": run.result("findings")[0]["findings"] if "findings" in run.results() else [],
+        "spec": spec,
     }
-    found = run.result("findings")[0]["findings"] if "findings" in run.results() else []
-    facts = {"run": str(run.path), **_facts(spec), "state": _state(run)}
-    for name, values in results.items():
-        facts |= {f"{name}.{key}": value for key, value in values.items()}
-    if "comparison" in results:
-        told = run.result("comparison")[0]["comparisons"]
-        facts |= {f"{c['mode']} at {c['labels']} labels": c["sentence"] for c in told}
-    return {"facts": facts, "curves": curves, "findings": found, "spec": spec}
 
 
 def remove_run(path: str | Path) -> None:
     """Remove a run folder. Raises `RunError` if it is not one: nothing else is ever removed."""
-    shutil.rmtree(open_run(path).path)
+    run = open_run(path)
+    with run.alone():
+        shutil.rmtree(run.path)
 
 
 def open_run(path: str | Path) -> RunFolder:
     """Open a run that latens made. Raises `RunError` if the folder is of something else."""
     run = RunFolder.open(path)
-    if run.spec().get("task") not in (*_MAIN, "compare") or run.path.is_symlink():
+    if run.spec().get("task") not in MADE or run.path.is_symlink():
         raise RunError(
             f"Expected a run folder that latens made; {run.path} is something else.",
             hint="'latens runs list' shows the runs that there are.",
             code="not-a-run",
         )
     return run
+
+
+def _come(run: RunFolder, spec: dict[str, Any]) -> dict[str, Any] | None:
+    """How far an unfinished training has come, or how many trainings a comparison has done."""
+    if spec.get("task") == "compare":
+        asked = spec["seeds"] * (1 + len(spec["labels"]) * len(spec["modes"]))
+        done = len([*run.path.glob("runs/*/results/training.json")])
+        return {"trainings": done, "of": asked}
+    return run.progress()
+
+
+def _told(state: str, come: dict[str, Any] | None, failed: dict[str, str] | None) -> str:
+    if state == "finished":
+        return state
+    parts = [state]
+    if come and "trainings" in come:
+        parts.append(f"{come['trainings']} of {plural(come['of'], 'training')} done")
+    elif come:
+        parts.append(f"{come['epoch']} of {plural(come['epochs'], 'epoch')} of phase "
+                     f"{come['phase']} done, {plural(come['step'], 'update')}")  # fmt: skip
+    else:
+        parts.append("nothing is saved yet")
+    return f"{', '.join(parts)}: {failed['reason']}" if failed else ", ".join(parts)
+
+
+def _resume(run: RunFolder, spec: dict[str, Any]) -> str:
+    task = spec.get("task")
+    if run.state == "finished" or task not in RESUMED:
+        return ""
+    data = "IMAGES.npz " if spec.get("data", {}).get("source") == "array" else ""
+    return f"latens {task} {data}--resume {quote(str(run.path))}"
+
+
+def _curves(records: list[dict[str, Any]]) -> dict[str, list[float]]:
+    names = dict.fromkeys(name for record in records for name in record.get("val") or {})
+    return {
+        f"val {name}": [r["val"][name] for r in records if name in (r.get("val") or {})]
+        for name in names
+    }
+
+
+def _verdicts(run: RunFolder) -> dict[str, str]:
+    """The sentence of each comparison, by its mode and labels."""
+    if "comparison" not in run.results():
+        return {}
+    told = run.result("comparison")[0]["comparisons"]
+    return {f"{c['mode']} at {c['labels']} labels": c["sentence"] for c in told}
 
 
 def _run_folders(root: Path) -> Iterator[Path]:
@@ -84,26 +140,27 @@ def _summary(folder: Path) -> Summary:
         run = RunFolder.open(folder)
         spec = run.spec()
         source = Path(str(spec["data"]["source"])).name
-        return Summary(str(folder), spec["task"], source, _state(run), _number(run, spec), made)
+        number = _number(run)
+        return Summary(str(folder), spec["task"], source, run.state, number, made)
     except (RunError, KeyError, TypeError):
         return Summary(str(folder), "?", "?", "damaged", "", made)
 
 
-def _state(run: RunFolder) -> str:
-    done = run.finished or "comparison" in run.results()
-    return "finished" if done else "unfinished"
-
-
-def _number(run: RunFolder, spec: dict[str, Any]) -> str:
+def _number(run: RunFolder) -> str:
+    """What came out, as short as a line of a list has room for."""
     results = run.results()
     if "classification" in results:
         return f"test accuracy {run.result('classification')[0]['accuracy']:.2%}"
     if "comparison" in results:
-        return ", ".join(c["verdict"] for c in run.result("comparison")[0]["comparisons"])
-    if run.finished and spec["task"] in _MAIN:
-        metric, form = _MAIN[spec["task"]]
-        return form.format(run.result("training")[0]["val"][metric])
-    return ""
+        found = [c["verdict"] for c in run.result("comparison")[0]["comparisons"]]
+        kinds = ("gain", "loss", "no benefit")
+        return ", ".join(f"{found.count(kind)} {kind}" for kind in kinds if kind in found)
+    if "training" not in results:
+        return ""
+    val = run.result("training")[0]["val"]
+    if "accuracy" in val:
+        return f"val accuracy {val['accuracy']:.2%}"
+    return next((f"val {name} {value:.4g}" for name, value in val.items()), "")
 
 
 def _facts(spec: dict[str, Any]) -> dict[str, Any]:
@@ -112,7 +169,7 @@ def _facts(spec: dict[str, Any]) -> dict[str, Any]:
         facts["mode"] = spec["mode"]
     for phase in spec.get("phases", []):
         facts[f"phase {phase['name']}"] = (
-            f"{phase['epochs']} epoch{'' if phase['epochs'] == 1 else 's'}, {phase['optimizer']} "
+            f"{plural(phase['epochs'], 'epoch')}, {phase['optimizer']} "
             f"{phase['learning_rate']:g} {phase['schedule']}"
         )
     return facts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from latens import catalog
 from latens.app.opening import data_of, task_of
+from latens.app.telling import Tell, announce, mute
 from latens.data.batches import Batches
 from latens.data.image_set import UNLABELLED, ImageSet
 from latens.data.split import Split, draw
@@ -24,7 +26,7 @@ from latens.nn.model import Model, build, count_parameters
 from latens.progress import Progress, silent
 from latens.runs.folder import RunFolder, refuse_existing
 from latens.seeds import fold
-from latens.spec import RunSpec, parse
+from latens.spec import CLASSIFIES, RunSpec, VaeSpec, parse
 from latens.train import checkpoint
 from latens.train.device import Placement, place
 from latens.train.loop import Training, fit, validate
@@ -57,6 +59,7 @@ def start(
     *,
     observers: Sequence[Observer] = (),
     split: Split | None = None,
+    tell: Tell = mute,
 ) -> Trained:
     """Make the run folder at `out` and train. Raises `RunError` if something is there already."""
     refuse_existing(out)
@@ -66,7 +69,7 @@ def start(
     run = RunFolder.create(
         out, spec.model_dump(mode="json"), environment(images, placement, model), _parts(split)
     )
-    return _go_on(run, spec, images, split, observers)
+    return _go_on(run, spec, images, split, observers, tell)
 
 
 def resume(
@@ -76,6 +79,7 @@ def resume(
     task: str,
     observers: Sequence[Observer] = (),
     progress: Progress = silent,
+    tell: Tell = mute,
 ) -> Trained:
     """Go on with a run from its newest checkpoint; a finished run is only read.
 
@@ -88,7 +92,7 @@ def resume(
     task_of(run, task)
     spec = parse(RunSpec, run.spec())
     images = data_of(run, spec.data, data, progress)
-    return _go_on(run, spec, images, stored_split(run), observers)
+    return _go_on(run, spec, images, stored_split(run), observers, tell)
 
 
 def with_labels(images: ImageSet, index: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -121,10 +125,11 @@ def build_model(spec: RunSpec, images: ImageSet) -> Model:
     return build(
         spec.encoder,
         images.shape,
-        decoder=spec.task == "pretrain",
-        head=spec.head,
+        decoder="decoder" in spec.parts,
+        head=spec.head if "head" in spec.parts else None,
         classes=len(images.class_names),
         seed=fold(spec.train.seed, "weights"),
+        objective=spec.objective,
     )
 
 
@@ -170,11 +175,15 @@ def _go_on(
     images: ImageSet,
     split: Split,
     observers: Sequence[Observer],
+    tell: Tell,
 ) -> Trained:
     placement = place(spec.train)
     model = build_model(spec, images)
+    announce(spec, images, model, placement.reason, tell)
     if spec.origin and checkpoint.newest(run) is None:
         _take_encoder(spec, model)
+        if model.decoder is not None:
+            _take_decoder(spec, images, model)
     training = _training(run, spec, images, split, model, placement, observers)
     state = fit(training)
     model.eval().requires_grad_(False)
@@ -200,21 +209,48 @@ def _training(
     observers: Sequence[Observer],
 ) -> Training:
     device, seed = placement.device, spec.train.seed
-    pretraining = spec.task == "pretrain"
-    index = split.train if pretraining else split.labelled
-    validation = split.val if pretraining else with_labels(images, split.val)
+    shown, index, validation = _parts_to_learn(spec, images, split)
+    counts = _class_counts(images, split) if spec.objective.kind in CLASSIFIES else None
+    if counts is not None:
+        model.set_class_counts(counts)
     size = min(spec.train.batch_size, len(index))
     return Training(
         model,
-        catalog.load("objectives", spec.objective.kind).build(spec.objective),
+        catalog.load("objectives", spec.objective.kind).build(spec.objective, counts),
         spec.phases,
         spec.train,
-        Batches(images, index, size, device, seed=fold(seed, "batches")),
+        Batches(shown, index, size, device, seed=fold(seed, "batches")),
         Batches(images, validation, VALIDATION_BATCH, device),
         placement,
         run,
         observers,
     )
+
+
+def _parts_to_learn(
+    spec: RunSpec, images: ImageSet, split: Split
+) -> tuple[ImageSet, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """What is trained on (images and indices) and the indices to validate by.
+
+    What reads the class needs labelled images. Joint training takes all training images, but
+    those whose labels may not be used have none in the set that it is shown.
+    """
+    if spec.objective.kind == "joint":
+        assert images.labels is not None
+        labels = np.full_like(images.labels, UNLABELLED)
+        labels[split.labelled] = images.labels[split.labelled]
+        return replace(images, labels=labels), split.train, split.val
+    conditional = isinstance(spec.objective, VaeSpec) and spec.objective.conditional
+    if spec.objective.kind in CLASSIFIES or conditional:
+        return images, split.labelled, with_labels(images, split.val)
+    return images, split.train, split.val
+
+
+def _class_counts(images: ImageSet, split: Split) -> Tensor:
+    """How many training images of each class have a label that may be used, int64 `[K]`."""
+    assert images.labels is not None
+    labels = images.labels[split.labelled]
+    return torch.from_numpy(np.bincount(labels, minlength=len(images.class_names)))
 
 
 def _take_encoder(spec: RunSpec, model: Model) -> None:
@@ -227,6 +263,14 @@ def _take_encoder(spec: RunSpec, model: Model) -> None:
             hint="Train the classifier anew from the present encoder.",
             code="other-weights",
         )
+
+
+def _take_decoder(spec: RunSpec, images: ImageSet, model: Model) -> None:
+    """The decoder of the encoder's run, where it is of the same build: a VAE's begins elsewhere."""
+    assert spec.origin and model.decoder is not None
+    before, trained = load_trained(RunFolder.open(spec.origin.run), images)
+    if before.objective.kind != "vae" and trained.decoder is not None:
+        model.decoder.load_state_dict(trained.decoder.state_dict())
 
 
 def _last_epochs(records: Sequence[Mapping[str, Any]]) -> dict[str, int]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from latens.data.image_set import ImageSet
+from latens.spec import RunSpec
 
 Index = npt.NDArray[np.integer[Any]]
 
@@ -21,10 +22,13 @@ class Context:
     Attributes:
         images: the image set of this run.
         train_index, val_index, test_index: this run's split, int [n], indices into `images`.
+        labelled_index: the training images whose labels were used.
+        spec: what this run was asked to do.
         pretrain_index: the images that the encoder saw before (training and validation), indices
             into the set whose fingerprint is `pretrain_fingerprint`.
         pretrain_fingerprint: the fingerprint of the set that the encoder was pretrained on.
         pretrain_images: that set itself; needed only if it is another than `images`.
+        pretrain_spec: what the encoder's run was asked to do.
         code_size, pixels: numbers in the code; C * H * W.
         seeds: the seeds of a comparison.
         arms: its arms as the result "comparison" has them; `mode`, `labels` and, if there,
@@ -36,9 +40,12 @@ class Context:
     train_index: Index | None = None
     val_index: Index | None = None
     test_index: Index | None = None
+    labelled_index: Index | None = None
+    spec: RunSpec | None = None
     pretrain_index: Index | None = None
     pretrain_fingerprint: str | None = None
     pretrain_images: ImageSet | None = None
+    pretrain_spec: RunSpec | None = None
     code_size: int | None = None
     pixels: int | None = None
     seeds: Sequence[int] | None = None

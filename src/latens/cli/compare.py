@@ -8,8 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
+from latens.app import texts
+from latens.app.settings import CompareOptions
 from latens.cli import options as o
 from latens.cli.screen import Screen
+from latens.cli.train import hearing
 
 
 def add_to(app: typer.Typer) -> None:
@@ -18,6 +21,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(demo)
 
 
+@o.takes(CompareOptions)
 def compare(
     ctx: typer.Context,
     data: o.Data = None,
@@ -30,47 +34,32 @@ def compare(
     seeds: Annotated[int, typer.Option(min=2, help="Repetitions; five or more to trust.")] = 5,
     out: o.Out = None,
     resume: o.Resume = None,
-    pretrain_epochs: Annotated[int | None, typer.Option(min=1, help="Of the autoencoder.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Of each classifier.")] = None,
-    latent: Annotated[int | None, typer.Option(min=0, help="Width of the dense code.")] = None,
-    augment: Annotated[
-        bool, typer.Option(help="Rotate, scale and shift labelled images, in every arm.")
-    ] = True,
-    size: o.Size = None,
-    channels: o.Channels = None,
-    keep: o.Keep = None,
-    device: o.Device = "auto",
-    threads: o.Threads = None,
     json: o.Json = False,
+    **asked: Any,
 ) -> None:
     """Did pretraining help? Pretrained arms against a matched one from scratch.
 
     Every arm has the same architecture, updates and labels; all are tested
     once. The verdict has 95 % intervals and p-values corrected for the number
-    of comparisons.
+    of comparisons. Objective, network and --pretrain-epochs are those of the
+    autoencoders, --head, --augment and --epochs those of the classifiers.
 
-    Example:  latens compare mnist --labels 50,500,all --out runs/verdict
+    Example:  latens compare mnist --labels 50,500,all --objective denoise
     """
     screen = Screen(as_json=json)
     if resume:
         o.refuse_beside_resume(ctx, *(name for name in ctx.params if name != "out"))
-    converted = o.data_options(size, channels, keep)
-    machine = {"device": device, "threads": threads}
+    given = o.given(asked, CompareOptions)
     with screen.bars() as watch:
         from latens.app import compare as app
 
-        told: dict[str, Any] = {"observers": [watch.observer], "progress": watch.progress}
+        told = hearing(screen, watch)
         if resume and o.alone(ctx):
             result = app.resume(resume, data, **told)
         else:
             result = app.compare(
                 o.require_data(data), labels=_budgets(labels), modes=_modes(modes), seeds=seeds,
-                out=resume or out, resume=resume is not None,
-                pretrain_options={
-                    **converted, **machine, "epochs": pretrain_epochs, "latent": latent
-                },
-                classify_options={**machine, "epochs": epochs, "augment": augment},
-                **told,
+                out=resume or out, resume=resume is not None, **told, **given,
             )  # fmt: skip
     screen.document(result.to_dict())
     show(screen, result)
@@ -126,7 +115,7 @@ def show(screen: Screen, result: Any) -> None:
 
 
 def _budgets(text: str) -> list[int | str]:
-    found = [o.parse_labels(part.strip()) for part in text.split(",")]
+    found = [texts.labels(part.strip()) for part in text.split(",")]
     return ["all" if budget is None else budget for budget in found]
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 from shlex import quote
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from latens.cli import options as o
 from latens.cli.screen import Screen, duration, plural
+from latens.cli.screen import size as in_bytes
 
-_MB = 1 << 20
+if TYPE_CHECKING:
+    from latens.data.check import DataReport
 
 
 def add_to(app: typer.Typer) -> None:
@@ -69,21 +71,14 @@ def check(
     )
     for note in report.notes:
         screen.plain(f"Note: {note}")
-    if report.classes:
-        rows = [
-            [name, f"{count:,}", f"{report.train.get(name, 0):,}", f"{report.test.get(name, 0):,}"]
-            for name, count in report.classes.items()
-        ]
-        columns = ["class", "images", "train", "test"]
-        screen.table("", columns, rows, right=("images", "train", "test"))
-    if not any(report.test.values()):
-        screen.plain("No test part is given: training holds out 20 % as test, then validation.")
+    _show_parts(screen, report)
     screen.plain(
-        f"Memory: {_size(report.memory['images'])} of images, "
-        f"about {report.memory['training'] / _MB:,.0f} MB while training"
+        f"Memory: {in_bytes(report.memory['images'])} of images, "
+        f"about {in_bytes(report.memory['training'])} while training"
     )
     screen.plain(
-        f"Time: about {duration(checked.epoch_seconds)} an epoch of the default autoencoder"
+        f"Time: {duration(checked.epoch_seconds)} an epoch of the default autoencoder, "
+        "by a few steps made now"
     )
     screen.findings([finding.to_dict() for finding in report.findings])
     if not report.findings:
@@ -91,6 +86,28 @@ def check(
     options = [f"--{name} {quote(v)}" for name, v in (("size", size), ("keep", keep)) if v]
     options += [f"--channels {channels}"] if channels else []
     screen.next(" ".join([f"latens pretrain {quote(str(data))}", *options]))
+
+
+def _show_parts(screen: Screen, report: DataReport) -> None:
+    """How a training divides the images, as a table by class with its sum, and how it is told."""
+    columns = ["class", "images", *(_PARTS[name] for name in report.parts)]
+    by_class = {name: getattr(report, name) for name in report.parts}
+    rows = [
+        [name, f"{count:,}", *(f"{by_class[part].get(name, 0):,}" for part in report.parts)]
+        for name, count in report.classes.items()
+    ]
+    total = ["all", f"{report.images:,}", *(f"{count:,}" for count in report.parts.values())]
+    if len(rows) > MOST_ROWS:
+        rest = f"and {len(rows) - MOST_ROWS} more"
+        rows = [*rows[:MOST_ROWS], [rest, *("" for _ in columns[1:])]]
+    screen.table("", columns, [*rows, total], right=tuple(columns[1:]))
+    if report.parts and report.test_given:
+        screen.plain("Test: as the data gives it. Validation: drawn from the rest (10 %).")
+    elif report.parts:
+        screen.plain(
+            "Test: drawn (20 %), because the data gives no test part; the same in every run. "
+            "Validation: drawn from the rest (10 %)."
+        )
 
 
 def pack(
@@ -113,9 +130,13 @@ def pack(
         path = pack_data(source, place, watch.progress, size=o.parse_size(size), channels=channels)
     held = sum(file.stat().st_size for file in path.iterdir())
     screen.document({"pack": str(path), "bytes": held})
-    screen.plain(f"Packed: {path} ({_size(held)})")
+    screen.plain(f"Packed: {path} ({in_bytes(held)})")
     screen.next(f"latens pretrain {quote(str(path))}")
 
 
+MOST_ROWS = 40
+_PARTS = {"train": "training", "val": "validation", "test": "test"}
+
+
 def _size(count: int | None) -> str:
-    return "" if count is None else f"{count / _MB:,.1f} MB"
+    return "" if count is None else in_bytes(count)

@@ -11,9 +11,9 @@ from typing import Any, NoReturn
 
 import typer
 
-from latens.cli import compare, data, reuse, runs, train, usage
+from latens.cli import compare, data, options, reuse, runs, study, train, usage
 from latens.cli.screen import Screen
-from latens.errors import Interrupted, LatensError, RunError, TrainingError
+from latens.errors import FieldError, Interrupted, LatensError, RunError, TrainingError
 
 HELP = """Pretrain autoencoders on images, reuse their encoders for classification, and learn
 honestly whether that helped.
@@ -35,6 +35,7 @@ reuse.add_to(app)
 compare.add_to(app)
 runs.add_to(app)
 data.add_to(app)
+study.add_to(app)
 
 
 @app.callback(invoke_without_command=True)
@@ -53,8 +54,7 @@ def root(
 def main() -> NoReturn:
     """Run the command line; every failure ends in one sentence and an exit code of its kind."""
     debug = "--debug" in sys.argv
-    arguments = [a for a in sys.argv[1:] if a != "--debug"]
-    as_json = "--json" in arguments
+    arguments = options.without_bare_augment([a for a in sys.argv[1:] if a != "--debug"])
     try:
         code = app(arguments, prog_name="latens", standalone_mode=False)
         sys.stdout.flush()
@@ -64,17 +64,19 @@ def main() -> NoReturn:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        sys.exit(_fail(error, as_json))
+        sys.exit(_fail(_as_told(error, arguments), arguments))
     except KeyboardInterrupt:
         code = Interrupted.exit_code
     if code == Interrupted.exit_code:  # typer may turn Ctrl-C into this code, and say nothing
-        sys.exit(_fail(Interrupted("Stopped.", hint="Nothing that was saved is lost."), as_json))
+        sys.exit(_fail(_STOPPED, arguments))
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _fail(error: Exception, as_json: bool) -> int:
-    told = _as_told(error)
-    if as_json:
+_STOPPED = Interrupted("Stopped.", hint="Nothing that was saved is lost.")
+
+
+def _fail(told: LatensError, arguments: list[str]) -> int:
+    if "--json" in arguments:
         document = {"code": told.code, "message": told.message, "hint": told.hint}
         print(json.dumps({"error": document}, indent=2))  # noqa: T201
     else:
@@ -82,20 +84,32 @@ def _fail(error: Exception, as_json: bool) -> int:
     return told.exit_code
 
 
-def _as_told(error: Any) -> LatensError:
+def _as_told(error: Any, arguments: list[str]) -> LatensError:
     """Any exception as an error for people; our own mistakes are said to be ours."""
+    if isinstance(error, FieldError):
+        return usage.by_flag(error, arguments)
     if isinstance(error, LatensError):
         return error
     if type(error).__name__ == "Abort":
-        return Interrupted("Stopped.")
+        return _STOPPED
     if usage.is_usage(error):
-        return usage.told(error, sys.argv[1:])
+        return usage.told(error, arguments)
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):  # numpy, torch
+        return _memory()
     if isinstance(error, OSError) and error.errno:
         return _disk(error)
     return LatensError(
         f"Something in latens went wrong that is not your mistake: {error!r}.",
         hint="Run it again with --debug and report what it shows.",
         code="internal",
+    )
+
+
+def _memory() -> TrainingError:
+    return TrainingError(
+        "Expected enough memory for the images and the network; it ran out.",
+        hint="Use smaller images (--size), a smaller --batch-size, or 'latens data pack'.",
+        code="no-memory",
     )
 
 

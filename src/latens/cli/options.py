@@ -1,20 +1,20 @@
-"""Options that several commands share, and how their texts become values."""
+"""Options that several commands share, and how the table of settings becomes flags."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import typer
 
+from latens import choices
+from latens.app import settings, texts
 from latens.errors import UsageError
 
-OptimizerName: TypeAlias = Literal["adam", "adamw", "muon", "rmsprop", "sgd"]
-ScheduleName: TypeAlias = Literal["constant", "cosine", "linear", "one-cycle"]
-PrecisionName: TypeAlias = Literal["auto", "float32", "bfloat16"]
-ModeName: TypeAlias = Literal["frozen", "two-phase", "fine-tune", "scratch"]
-
-_DATA, _TRAIN, _MACHINE = "Images", "Training", "Machine"
+ModeName: TypeAlias = choices.Mode
+F = TypeVar("F", bound=Callable[..., None])
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Data = Annotated[
@@ -27,64 +27,113 @@ Resume = Annotated[
 ]
 Size = Annotated[
     str | None,
-    typer.Option(metavar="HxW", help="Resize images, as 32 or 28x28.", rich_help_panel=_DATA),
+    typer.Option(metavar="HxW", help="Resize images, as 32 or 28x28.", rich_help_panel="Images"),
 ]
 Channels = Annotated[
     int | None,
-    typer.Option(min=1, max=4, help="Convert to grey (1) or colour (3).", rich_help_panel=_DATA),
+    typer.Option(min=1, max=4, help="Convert to grey (1) or colour (3).", rich_help_panel="Images"),
 ]
 Keep = Annotated[
     str | None,
     typer.Option(
-        metavar="CLASS=N,…", help="Keep so many training images of a class.", rich_help_panel=_DATA
-    ),
-]
-ValFraction = Annotated[
-    float,
-    typer.Option(help="Share of training images held out to choose by.", rich_help_panel=_DATA),
-]
-Epochs = Annotated[
-    int | None,
-    typer.Option(min=1, help="Passes over the training images.", rich_help_panel=_TRAIN),
-]
-BatchSize = Annotated[int, typer.Option(min=1, help="Images an update.", rich_help_panel=_TRAIN)]
-OptimizerOption = Annotated[
-    OptimizerName, typer.Option("--optimizer", help="Optimiser.", rich_help_panel=_TRAIN)
-]
-LearningRate = Annotated[
-    float | None,
-    typer.Option(help="Peak learning rate.", show_default="by optimiser", rich_help_panel=_TRAIN),
-]
-ScheduleOption = Annotated[
-    ScheduleName,
-    typer.Option("--schedule", help="Learning rate over time.", rich_help_panel=_TRAIN),
-]
-Seed = Annotated[
-    int, typer.Option(min=0, help="Decides split, weights, order, noise.", rich_help_panel=_TRAIN)
-]
-EarlyStopping = Annotated[
-    int | None,
-    typer.Option(
-        min=1, metavar="N", help="Stop after N validations without a better one.",
-        rich_help_panel=_TRAIN,
+        metavar="CLASS=N,…", help="Keep so many training images of a class.",
+        rich_help_panel="Images",
     ),
 ]  # fmt: skip
-Set = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="FIELD=VALUE",
-        help="Any field of the spec, as encoder.up=transposed. May be repeated.",
-        rich_help_panel=_TRAIN,
-    ),
-]  # fmt: skip
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda.", rich_help_panel=_MACHINE)]
-Precision = Annotated[
-    PrecisionName, typer.Option("--precision", help="Of matrix products.", rich_help_panel=_MACHINE)
-]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda.", rich_help_panel="Machine")]
 Threads = Annotated[
     int | None,
-    typer.Option(min=1, help="CPU threads.", show_default="all cores", rich_help_panel=_MACHINE),
+    typer.Option(min=1, help="CPU threads.", show_default="all cores", rich_help_panel="Machine"),
 ]
+
+
+def takes(bundle: type) -> Callable[[F], F]:
+    """Give a command that ends in ``**asked`` a flag for every option of the bundle."""
+
+    def decorate(command: F) -> F:
+        own = inspect.signature(command, eval_str=True).parameters.values()
+        json = [p for p in own if p.name == "json"]  # stands last in the help
+        first = [p for p in own if p.name != "json" and p.kind != p.VAR_KEYWORD]
+        every = [*first, *_flags(bundle), *json]
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        parameters = [p.replace(kind=keyword) for p in every]
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {p.name: p.annotation for p in parameters}
+        return command
+
+    return decorate
+
+
+def _flags(bundle: type) -> list[inspect.Parameter]:
+    found = []
+    for name, (kind, setting) in settings.table(bundle).items():
+        found.append(_parameter(name, _typed(kind, setting), _option(name, setting)))
+        if setting.off:
+            option = typer.Option(
+                setting.off, help=f"The same as --{name} none.", rich_help_panel=setting.panel
+            )
+            found.append(_parameter(_off(name), bool | None, option))
+    return found
+
+
+def _parameter(name: str, kind: Any, option: Any) -> inspect.Parameter:
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, keyword, default=None, annotation=Annotated[kind, option])
+
+
+def _typed(kind: Any, setting: settings.Setting) -> Any:
+    """The type that the parser reads: text, where the value is made from it later."""
+    if setting.read is None:
+        return kind
+    return list[str] | None if setting.many else str | None
+
+
+def _option(name: str, setting: settings.Setting) -> Any:
+    return typer.Option(
+        settings.flag(name, setting),
+        help=setting.help,
+        show_default=setting.shown or False,
+        rich_help_panel=setting.panel,
+        metavar=setting.metavar,
+        min=setting.least,
+        max=setting.most,
+    )
+
+
+def _off(name: str) -> str:
+    return f"no_{name}"
+
+
+def given(asked: dict[str, Any], bundle: type) -> dict[str, Any]:
+    """The options that were typed, as the use cases take them.
+
+    Raises `UsageError` for a text that cannot be read, naming its flag.
+    """
+    found: dict[str, Any] = {}
+    for name, (_, setting) in settings.table(bundle).items():
+        value = asked[name]
+        if value not in (None, []):
+            found[name] = setting.read(value) if setting.read else value
+        if setting.off and asked[_off(name)]:
+            if name in found:
+                raise UsageError(
+                    f"Expected one of --{name} and {setting.off}; got both.",
+                    hint="Leave one out.",
+                    code="without-effect",
+                )
+            found[name] = "none"
+    return found
+
+
+def without_bare_augment(arguments: list[str]) -> list[str]:
+    """``--augment`` without names is what classifiers do anyway; it was a flag once."""
+    if not arguments or arguments[0] not in ("classify", "compare"):
+        return arguments
+    after = [*arguments[1:], "--"]
+    return [
+        argument for argument, following in zip(arguments, after, strict=True)
+        if argument != "--augment" or not following.startswith("-")
+    ]  # fmt: skip
 
 
 def alone(ctx: typer.Context, *allowed: str) -> bool:
@@ -115,70 +164,16 @@ def _beside_resume(ctx: typer.Context, allowed: tuple[str, ...]) -> list[str]:
 
 def data_options(size: str | None, channels: int | None, keep: str | None) -> dict[str, Any]:
     """The keyword arguments that say how images are converted and thinned."""
-    from latens.data.subset import parse_keep
-
     return {
         "size": parse_size(size),
         "channels": channels,
-        "keep": parse_keep(keep) if keep else None,
+        "keep": texts.keep(keep) if keep else None,
     }
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:
-    """``"28x32"`` to (28, 32), ``"32"`` to (32, 32).
-
-    Raises `UsageError` if it is neither.
-    """
-    if text is None:
-        return None
-    parts = text.lower().split("x")
-    if len(parts) in (1, 2) and all(part.isdigit() and int(part) for part in parts):
-        return int(parts[0]), int(parts[-1])
-    raise UsageError(
-        f"Expected a size such as 32 or 28x28 (height x width); got {text!r}.",
-        hint="Use --size 32x32.",
-        code="bad-size",
-    )
-
-
-def parse_labels(text: str) -> int | None:
-    """``"all"`` to None, ``"500"`` to 500. Raises `UsageError` for anything else."""
-    if text == "all":
-        return None
-    if text.isdigit() and int(text):
-        return int(text)
-    raise UsageError(
-        f"Expected a number of labels or 'all'; got {text!r}.",
-        hint="Use --labels 500 or --labels all.",
-        code="bad-labels",
-    )
-
-
-def parse_numbers(text: str, flag: str) -> tuple[int, ...]:
-    """``"100,50"`` to (100, 50); empty text to (). Raises `UsageError` naming `flag`."""
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if all(part.isdigit() and int(part) for part in parts):
-        return tuple(int(part) for part in parts)
-    raise UsageError(
-        f"Expected whole numbers separated by commas for {flag}; got {text!r}.",
-        hint=f"Use {flag} 100 or {flag} 100,50.",
-        code="bad-numbers",
-    )
-
-
-def parse_overrides(pairs: list[str] | None) -> dict[str, str]:
-    """``["encoder.up=transposed"]`` to a mapping. Raises `UsageError` without an equals sign."""
-    found: dict[str, str] = {}
-    for pair in pairs or []:
-        field, equals, value = pair.partition("=")
-        if not equals:
-            raise UsageError(
-                f"Expected FIELD=VALUE after --set; got {pair!r}.",
-                hint="For example --set encoder.up=transposed.",
-                code="bad-override",
-            )
-        found[field.strip()] = value.strip()
-    return found
+    """``"28x32"`` to (28, 32); None where nothing was said."""
+    return None if text is None else texts.size(text)
 
 
 def require_data(data: str | None) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from shlex import quote
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from latens.cli import options as o
-from latens.cli.screen import Screen
+from latens.cli.screen import Screen, duration
 
 Root = Annotated[Path, typer.Option("--root", help="The folder that holds runs.")]
 
@@ -49,19 +49,51 @@ def show(run: o.RunPath, json: o.Json = False) -> None:
     Example:  latens runs show runs/ae
     """
     from latens.app.runs import show_run
-    from latens.report.text import sparkline
 
     screen = Screen(as_json=json)
     details = show_run(run)
     screen.document(details)
-    if not json:
-        curves = {
-            name: f"{sparkline(curve)}  {curve[-1]:.4g}"
-            for name, curve in details["curves"].items()
-        }
-        screen.facts({**details["facts"], **curves})
-        screen.findings(details["findings"])
-        screen.next(f"latens report {quote(str(run))}")
+    if json:
+        return
+    screen.facts({**details["facts"], **_numbers(details), **details["verdicts"]})
+    screen.findings(details["findings"])
+    if details["failure"]:
+        screen.plain(details["failure"]["hint"])
+    screen.next(details["resume"] or f"latens report {quote(str(run))}")
+
+
+def _numbers(details: dict[str, Any]) -> dict[str, str]:
+    """Results and curves with digits and units that a person can read."""
+    from latens.report.text import sparkline
+
+    told = {
+        f"{result} {_LABELS.get(name, name.replace('_', ' '))}": _shown(name, value)
+        for result, values in details["results"].items()
+        for name, value in values.items()
+    }
+    for name, curve in details["curves"].items():
+        told[name] = f"{sparkline(curve)}  {_shown(name.removeprefix('val '), curve[-1])}"
+    return told
+
+
+def _shown(name: str, value: Any) -> str:
+    """A value by its name: 98.76%, 26.1 dB, 12 s; other numbers with four digits."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if name.endswith("seconds"):
+        return duration(value)
+    if isinstance(value, int) or (name == "images_per_second" and isinstance(value, float)):
+        return f"{value:,.0f}"
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:{_FORMS.get(name, '.4g')}}" + (" dB" if name == "psnr" else "")
+
+
+_LABELS = {
+    "train_seconds": "time", "images_per_second": "images a second", "placement": "on",
+    "pca_mse": "mse of PCA", "psnr": "PSNR", "ssim": "SSIM"
+}  # fmt: skip
+_FORMS = {"accuracy": ".2%", "psnr": ".1f", "ssim": ".3f"}
 
 
 def remove(

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from latens.errors import LatensError
+from latens.errors import Interrupted, LatensError
+from latens.errors import plural as plural
 from latens.progress import Progress
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from latens.train.records import EpochRecord, Observer, StepRecord
 
+WIDE = 200
 _MARKS = {"error": "[red]✗[/red]", "warning": "[yellow]![/yellow]", "info": "[blue]i[/blue]"}
 
 
@@ -28,11 +30,9 @@ class Screen:
     """Where a command speaks."""
 
     def __init__(self, *, as_json: bool) -> None:
-        from rich.console import Console
-
         self.as_json = as_json
-        self.err: Console = Console(stderr=True, highlight=False)
-        self.out: Console = self.err if as_json else Console(highlight=False)
+        self.err: Console = _console(stderr=True)
+        self.out: Console = self.err if as_json else _console()
 
     def say(self, *lines: str) -> None:
         """Print lines of rich markup; wrap at words only, so that paths can be copied."""
@@ -86,12 +86,14 @@ class Screen:
         self.say("", *(f"Next: [bold cyan]{escape(command)}[/bold cyan]" for command in commands))
 
     def error(self, error: LatensError) -> None:
-        """One sentence, and the mend."""
+        """One sentence, and the mend; to have stopped it is no error."""
         from rich.markup import escape
 
-        self.err.print(f"[bold red]Error:[/bold red] {escape(error.message)}", soft_wrap=True)
+        stopped = isinstance(error, Interrupted)
+        opening, mend = ("", "") if stopped else ("[bold red]Error:[/] ", "[bold]Try:[/] ")
+        self.err.print(f"{opening}{escape(error.message)}", soft_wrap=True)
         if error.hint:
-            self.err.print(f"[bold]Try:[/bold] {escape(error.hint)}", soft_wrap=True)
+            self.err.print(f"{mend}{escape(error.hint)}", soft_wrap=True)
 
     @contextmanager
     def bars(self) -> Iterator[Watcher]:
@@ -131,22 +133,19 @@ class Watcher:
         from latens.train.records import EpochRecord, StepRecord
 
         if isinstance(record, StepRecord):
-            done = (record.epoch - 1) * record.steps + record.step
-            total = record.epochs * record.steps
-            self._show(record.phase, done, total, {**self._latest, **record.train})
+            # In epochs, not steps: there are fewer steps in an epoch once the batches have grown.
+            done = record.epoch - 1 + record.step / record.steps
+            self._show(record.phase, done, record.epochs, {**self._latest, **record.train})
         elif isinstance(record, EpochRecord):
             self._latest = {f"val {name}": value for name, value in record.val.items()}
-            task = self._tasks.get(record.phase)
-            if task is None:
-                return
-            total = int(self._bars.tasks[self._bars.task_ids.index(task)].total or 1)
-            self._show(record.phase, int(total * record.epoch / record.epochs), int(total),
-                       {**self._latest, **record.train})  # fmt: skip
+            if record.phase in self._tasks:
+                numbers = {**self._latest, **record.train}
+                self._show(record.phase, record.epoch, record.epochs, numbers)
 
     def _count(self, what: str, done: int, total: int) -> None:
         self._show(what, done, total, {})
 
-    def _show(self, what: str, done: int, total: int, numbers: dict[str, float]) -> None:
+    def _show(self, what: str, done: float, total: int, numbers: dict[str, float]) -> None:
         text = "  ".join(f"{name} {value:.4g}" for name, value in numbers.items())
         if what not in self._tasks:
             self._tasks[what] = self._bars.add_task(what, total=total, numbers=text)
@@ -157,14 +156,31 @@ class Watcher:
             del self._tasks[what]
 
 
+def _console(*, stderr: bool = False) -> Console:
+    """A console; what is piped or kept in a file is not folded at the width of a terminal."""
+    from rich.console import Console
+
+    console = Console(stderr=stderr, highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, WIDE)
+    return console
+
+
 def duration(seconds: float) -> str:
-    """A time as people say it: 0.4 s, 12 s, 3 min 20 s."""
+    """A time as people say it: 0.4 s, 12 s, 3 min 20 s, 2 h 5 min."""
+    if seconds < 0.05:
+        return "under 0.1 s"
     if seconds < 10:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def plural(count: int, one: str) -> str:
-    """A count with its noun: 1 epoch, 2 epochs, 1,797 images."""
-    return f"{count:,} {one}{'' if count == 1 else 's'}"
+def size(count: float) -> str:
+    """Bytes as people say them: 19 kB, 52.3 MB, 1.2 GB."""
+    for unit, name in ((1 << 30, "GB"), (1 << 20, "MB")):
+        if count >= unit:
+            return f"{count / unit:,.{1 if count < 100 * unit else 0}f} {name}"
+    return f"{count / 1024:,.0f} kB" if count >= 1024 else f"{count:.0f} bytes"

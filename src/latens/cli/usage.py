@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 from collections.abc import Sequence
 from typing import Any
 
-from latens.errors import UsageError, unknown_name
+from latens.errors import FieldError, UsageError, in_words, unknown_name
 
 
 def is_usage(error: Exception) -> bool:
@@ -52,18 +53,51 @@ def _bad_value(error: Any, arguments: Sequence[str], hint: str) -> UsageError:
             hint=f"Did you mean {near[0]}?" if near else hint,
             code="unknown-value",
         )
-    typed = _typed(name, arguments)
-    return UsageError(f"Expected a usable value for {name}; got {typed}: {reason}.", hint=hint)
+    came, wanted = _typed(name, arguments) or "another", _wanted(error)
+    if wanted:
+        return UsageError(f"Expected {wanted} for {name}; got {came}.", hint=hint, code="bad-value")
+    return UsageError(
+        f"Expected a usable value for {name}; got {came}: {reason}.", hint=hint, code="bad-value"
+    )
 
 
-def _typed(option: str, arguments: Sequence[str]) -> str:
-    """What was given for `option`, as it was typed."""
+def _wanted(error: Any) -> str:
+    """In plain words, where the parser's complaint comes from pydantic; else empty."""
+    found = getattr(error.__cause__, "errors", None)
+    return in_words(found()[0]["type"], found()[0].get("ctx", {})) if found else ""
+
+
+def by_flag(error: FieldError, arguments: Sequence[str]) -> FieldError:
+    """The error under the name that was typed: the field of a ``--set``, or a flag."""
+    for field in _set_fields(arguments):
+        if _without_numbers(field) == _without_numbers(error.field):
+            return error.named(field, f"Change --set {field}, or leave it out.")
+    flag = "--" + error.field.rpartition(".")[2].replace("_", "-")
+    if _typed(flag, arguments) is None:
+        return error
+    return error.named(flag, f"See 'latens {arguments[0]} --help'.")
+
+
+def _set_fields(arguments: Sequence[str]) -> list[str]:
+    """The fields given as ``--set FIELD=VALUE`` or ``--set=FIELD=VALUE``."""
+    after = [pair for flag, pair in itertools.pairwise(arguments) if flag == "--set"]
+    joined = [a.removeprefix("--set=") for a in arguments if a.startswith("--set=")]
+    return [pair.partition("=")[0].strip() for pair in (*after, *joined)]
+
+
+def _without_numbers(field: str) -> str:
+    """``phases.learning_rate`` for ``phases.0.learning_rate``."""
+    return ".".join(part for part in field.split(".") if not part.isdigit())
+
+
+def _typed(option: str, arguments: Sequence[str]) -> str | None:
+    """What was given for `option`, as it was typed; None if it was not."""
     for number, argument in enumerate(arguments):
         if argument.startswith(f"{option}="):
             return repr(argument.partition("=")[2])
         if argument == option and number + 1 < len(arguments):
             return repr(arguments[number + 1])
-    return "another"
+    return None
 
 
 def _unknown_command(error: Any, command: str) -> UsageError | None:

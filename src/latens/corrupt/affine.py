@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from latens.corrupt._warp import warp
 
 KIND = "augmentation"
 
@@ -24,8 +25,7 @@ def apply(x_BCHW: Tensor, strength: float, generator: torch.Generator) -> Tensor
     """
     if not strength:
         return x_BCHW
-    grid = F.affine_grid(_maps(x_BCHW, strength, generator), list(x_BCHW.shape), False)
-    return F.grid_sample(x_BCHW, grid, align_corners=False)
+    return warp(x_BCHW, _maps(x_BCHW, strength, generator))
 
 
 def _maps(x_BCHW: Tensor, strength: float, generator: torch.Generator) -> Tensor:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from latens.data.convert import Pixels
 from latens.data.image_set import UNLABELLED, ImageSet
-from latens.errors import DataError
+from latens.errors import DataError, plural
 
 Labelled = tuple[Any, Any]
 
@@ -96,9 +96,10 @@ def _uint8(values: npt.NDArray[Any]) -> tuple[Pixels, str]:
             hint="Use uint8 from 0 to 255, or floats from 0 to 1.",
             code="not-images",
         )
+    _require_finite(values)
     low, high = values.min(), values.max()
     limit = 1 if kind in "fb" else 255
-    if not (low >= 0 and high <= limit):  # written so that NaN fails too
+    if low < 0 or high > limit:
         raise DataError(
             f"Expected {values.dtype} pixels from 0 to {limit}; got {low} to {high}.",
             hint="Scale to floats in [0, 1], or to uint8 with x.astype('uint8') if 0 to 255.",
@@ -108,6 +109,18 @@ def _uint8(values: npt.NDArray[Any]) -> tuple[Pixels, str]:
         return values.astype(np.uint8), f"{values.dtype} pixels were taken as 0 to 255."
     scaled = np.round(values.astype(np.float32, copy=False) * 255).astype(np.uint8)
     return scaled, f"{values.dtype} pixels in [0, 1] were scaled to 0 to 255."
+
+
+def _require_finite(values: npt.NDArray[Any]) -> None:
+    if values.dtype.kind != "f":
+        return
+    bad = int(values.size - np.isfinite(values).sum())
+    if bad:
+        raise DataError(
+            f"Expected finite numbers as pixels; got {plural(bad, 'value')} of NaN or infinity.",
+            hint="Find them with np.isnan, or make them black with np.nan_to_num(x, posinf=0).",
+            code="not-finite",
+        )
 
 
 def _joined(train: Any, test: Any, train_count: int, test_count: int) -> Any:
@@ -174,7 +187,8 @@ def _numbered(
 def _check_count(images: int, labels: int) -> None:
     if images != labels:
         raise DataError(
-            f"Expected one label an image; got {images} images and {labels} labels.",
+            f"Expected one label an image; got {plural(images, 'image')} "
+            f"and {plural(labels, 'label')}.",
             hint="Images and labels must come from the same set.",
             code="counts-disagree",
         )

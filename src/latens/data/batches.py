@@ -64,7 +64,11 @@ class Batches:
 
     def __len__(self) -> int:
         """Batches in an epoch."""
-        full, rest = divmod(len(self.index), self.batch_size)
+        return self.steps(self.batch_size)
+
+    def steps(self, size: int) -> int:
+        """Batches in an epoch where a batch has `size` images."""
+        full, rest = divmod(len(self.index), size)
         return max(1, full + (rest > 1))
 
     @property
@@ -72,21 +76,25 @@ class Batches:
         """Images in an epoch."""
         return len(self.index)
 
-    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of this epoch from batch `start` on, in their drawn order."""
+    def epoch(self, epoch: int, start: int = 0, size: int | None = None) -> Iterator[Batch]:
+        """The batches of this epoch from batch `start` on, in their drawn order.
+
+        `size` images a batch instead of `batch_size`; the order of the images stays the same.
+        """
+        size = size or self.batch_size
         draw = torch.Generator().manual_seed(fold(self.seed, "order", epoch))
         order = self.index[torch.randperm(len(self.index), generator=draw)]
-        for step in range(start, len(self)):
-            yield self._batch(order[self._slice(step)])
+        for step in range(start, self.steps(size)):
+            yield self._batch(order[self._slice(step, size)])
 
     def in_order(self) -> Iterator[Batch]:
         """All batches once, in the order of the index."""
         for step in range(len(self)):
-            yield self._batch(self.index[self._slice(step)])
+            yield self._batch(self.index[self._slice(step, self.batch_size)])
 
-    def _slice(self, step: int) -> slice:
-        last = step == len(self) - 1
-        return slice(step * self.batch_size, None if last else (step + 1) * self.batch_size)
+    def _slice(self, step: int, size: int) -> slice:
+        last = step == self.steps(size) - 1
+        return slice(step * size, None if last else (step + 1) * size)
 
     def _upload(self) -> None:
         """Keep the images of this index, and no others, on the accelerator if they fit there."""

@@ -12,6 +12,8 @@ from latens.data.duplicates import groups
 from latens.data.finding import Finding
 from latens.data.image_set import UNLABELLED, ImageSet
 from latens.data.load import load
+from latens.data.split import Indices, draw
+from latens.errors import DataError, plural
 from latens.progress import Progress, silent
 
 IMBALANCE = 3  # the largest class against the smallest, from which on we speak up
@@ -28,8 +30,10 @@ class DataReport:
         size: height and width.
         channels: 1 to 4.
         classes: images of each class, test part included; empty without labels.
-        train: images of each class in the training part.
-        test: images of each class in the official test part.
+        parts: images of each part (``train``, ``val``, ``test``) as a training with the usual
+            options divides them; empty where they cannot be divided (see ``findings``).
+        train, val, test: the same by class; empty without labels.
+        test_given: whether the data comes with a test part; else it is drawn at random.
         memory: bytes: ``images`` as uint8, ``training`` roughly in all (a convolutional
             autoencoder of 32 filters at batch 128, with the program itself).
         notes: what was done on the way in.
@@ -42,8 +46,11 @@ class DataReport:
     size: list[int]
     channels: int
     classes: dict[str, int]
+    parts: dict[str, int]
     train: dict[str, int]
+    val: dict[str, int]
     test: dict[str, int]
+    test_given: bool
     memory: dict[str, int]
     fingerprint: str
     notes: list[str] = field(default_factory=list)
@@ -67,19 +74,32 @@ def check(
     pixels = images.images.nbytes
     working = _BATCH * height * width * _FILTERS * 4 * _COPIES
     held = 0 if isinstance(images.images, np.memmap) else pixels
+    split, undivided = _split(images)
     return DataReport(
         name=images.name,
         images=len(images),
         size=[height, width],
         channels=count,
-        classes=_counts(images, 0, len(images)),
-        train=_counts(images, 0, images.train_count),
-        test=_counts(images, images.train_count, len(images)),
+        classes=_counts(images, np.arange(len(images))),
+        parts={name: len(index) for name, index in split.items()},
+        train=_counts(images, split.get("train")),
+        val=_counts(images, split.get("val")),
+        test=_counts(images, split.get("test")),
+        test_given=images.test_start is not None,
         memory={"images": pixels, "training": _BASE + held + working},
         fingerprint=images.fingerprint,
         notes=list(images.notes),
-        findings=findings(images, progress),
+        findings=[*undivided, *findings(images, progress)],
     )
+
+
+def _split(images: ImageSet) -> tuple[dict[str, Indices], list[Finding]]:
+    """The parts as a training divides them, or why it could not."""
+    try:
+        split = draw(images, seed=0)
+    except DataError as error:
+        return {}, [Finding("cannot-split", "error", str(error))]
+    return {name: getattr(split, name) for name in ("train", "val", "test")}, []
 
 
 def findings(images: ImageSet, progress: Progress = silent) -> list[Finding]:
@@ -94,10 +114,10 @@ def findings(images: ImageSet, progress: Progress = silent) -> list[Finding]:
     return sorted(found, key=lambda finding: ("error", "warning", "info").index(finding.severity))
 
 
-def _counts(images: ImageSet, start: int, stop: int) -> dict[str, int]:
-    if images.labels is None or start == stop:
+def _counts(images: ImageSet, index: Indices | None) -> dict[str, int]:
+    if images.labels is None or index is None:
         return {}
-    part = images.labels[start:stop]
+    part = images.labels[index]
     counts = np.bincount(part[part != UNLABELLED], minlength=len(images.class_names))
     return {name: int(count) for name, count in zip(images.class_names, counts, strict=True)}
 
@@ -115,12 +135,12 @@ def _skipped(images: ImageSet) -> list[Finding]:
     if not images.skipped:
         return []
     shown = ", ".join(images.skipped[:3])
-    text = f"{len(images.skipped)} files cannot be read and are left out, such as {shown}."
+    text = f"{plural(len(images.skipped), 'file')} could not be read, such as {shown}."
     return [Finding("corrupt-files", "warning", text)]
 
 
 def _labelling(images: ImageSet) -> list[Finding]:
-    counts = _counts(images, 0, images.train_count)
+    counts = _counts(images, np.arange(images.train_count))
     present = {name: count for name, count in counts.items() if count}
     found = []
     if not present:
@@ -140,7 +160,7 @@ def _labelling(images: ImageSet) -> list[Finding]:
         found.append(Finding("imbalanced", "warning", text))
     missing = int((np.asarray(images.labels) == UNLABELLED).sum())
     if missing:
-        text = f"{missing} images have no label; they serve for pretraining only."
+        text = f"{plural(missing, 'image has', 'images have')} no label: for pretraining only."
         found.append(Finding("partly-labelled", "info", text))
     return found
 
@@ -149,18 +169,20 @@ def _duplicates(images: ImageSet, group: np.ndarray) -> list[Finding]:
     found = []
     again = int((group != np.arange(len(group))).sum())
     if again:
-        text = f"{again} images repeat an earlier one byte for byte."
+        text = f"{plural(again, 'image repeats', 'images repeat')} an earlier one byte for byte."
         found.append(Finding("duplicates", "info", text))
     train = group[: images.train_count]
     leaked = int(np.isin(group[images.train_count :], train).sum())
     if leaked:
-        text = f"{leaked} test images are also in the training part: their results flatter."
+        text = f"{plural(leaked, 'test image is', 'test images are')} also in the training part: "
+        text += "results on them flatter."
         found.append(Finding("leak", "warning", text))
     if images.labels is not None:
         first = images.labels[group]
         other = (first != images.labels) & (first != UNLABELLED) & (images.labels != UNLABELLED)
         if other.any():
-            text = f"{int(other.sum())} images have another label than an identical image."
+            text = plural(int(other.sum()), "image has", "images have")
+            text += " another label than an identical image."
             found.append(Finding("labels-disagree", "warning", text))
     return found
 
@@ -178,6 +200,7 @@ def _values(images: ImageSet, progress: Progress) -> list[Finding]:
         text = "No pixel is above 1 of 255: the images were probably scaled to 0..1 before."
         found.append(Finding("dark", "error", text))
     if constant:
-        text = f"{constant} images have one value everywhere: they are empty or damaged."
+        text = plural(constant, "image has", "images have")
+        text += " one value everywhere: empty or damaged."
         found.append(Finding("constant-images", "warning", text))
     return found

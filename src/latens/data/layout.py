@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from latens.data.image_set import UNLABELLED
 from latens.data.tree import is_picture
-from latens.errors import DataError
+from latens.errors import DataError, plural
 
 PARTS = {
     "train": "train",
@@ -117,16 +117,17 @@ def _notes(entries: list[_Entry], beside: list[str], others: int) -> tuple[str, 
     notes = []
     validation = sum(entry.part == "val" for entry in entries)
     if validation:
-        notes.append(f"{validation} pictures of the validation folder were joined to training.")
+        notes.append(f"{plural(validation, 'picture')} of the validation folder joined training.")
     if beside:
-        notes.append(f"{len(beside)} pictures beside the folders were left out ({beside[0]}).")
+        notes.append(f"{plural(len(beside), 'picture')} beside the folders left out ({beside[0]}).")
     if others:
-        notes.append(f"{others} files that are no pictures were left out.")
+        notes.append(f"{plural(others, 'file')} of other kinds left out.")
     return tuple(notes)
 
 
 def _nothing(what: str, files: list[str]) -> DataError:
-    came = f"{len(files)} files of other kinds, such as {files[0]}" if files else "no file at all"
+    others = plural(len(files), "file") + " of other kinds"
+    came = f"{others}, such as {files[0]}" if files else "no file at all"
     return DataError(
         f"Expected pictures (PNG, JPEG, BMP, GIF, TIFF, WebP, PPM) in {what}; got {came}.",
         hint="Check the path.",

@@ -17,6 +17,9 @@ from latens.data.pictures import Allocate, in_memory
 from latens.errors import DataError
 from latens.progress import Progress, silent
 
+KNOWN = "pictures in folders or archives, IDX, CIFAR batches, .npy, .npz, packs"
+WORTH_PACKING = 5000  # pictures; fewer are decoded in about a second anyway
+
 
 def load(
     data: Any,
@@ -85,7 +88,7 @@ def read_path(
         if error.errno == errno.ENOSPC:  # told by `pack`, whose disk it is
             raise
         raise _unreadable(path, error) from error
-    if name in ("folder", "archive"):
+    if name in ("folder", "archive") and len(images) >= WORTH_PACKING:
         note = f"`latens data pack {path}` decodes this set once; the pack then opens at once."
         return images.with_notes(note)
     return images
@@ -102,10 +105,9 @@ def source_of(path: Path) -> tuple[str, ModuleType]:
                 return name, source
     except OSError as error:
         raise _unreadable(path, error) from error
-    kinds = "; ".join(source.DESCRIPTION for source in known.values())
     raise DataError(
-        f"Expected images in a known format; {path} holds none ({_what_came(path)}).",
-        hint=f"Known are: {kinds}.",
+        f"Expected images in a known format; {path} is {_what_came(path)}.",
+        hint=f"Known are: {KNOWN}.",
         code="no-images" if path.is_dir() else "unknown-format",
     )
 
@@ -126,7 +128,9 @@ def _unreadable(path: Path, error: OSError) -> DataError:
 
 def _what_came(path: Path) -> str:
     if path.is_dir():
-        return f"a folder of {sum(1 for _ in path.iterdir())} entries, none of them a picture"
+        inside = sorted(file.name for file in path.iterdir())
+        shown = f"a folder without pictures; it holds {', '.join(inside[:3])}"
+        return f"{shown}{', ...' if inside[3:] else ''}" if inside else "an empty folder"
     with path.open("rb") as file:
         head = file.read(4)
     return f"a file that begins with {head.hex(' ')}" if head else "an empty file"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -46,11 +47,7 @@ def find(name: str | Path, progress: Progress = silent) -> Path:
     if path.exists():
         return path
     if isinstance(name, Path) or _looks_like_path(name):
-        raise DataError(
-            f"Expected an existing file or folder; there is no {name}.",
-            hint="Check the path; latens data list shows what goes by name.",
-            code="no-such-path",
-        )
+        raise _no_such_path(path, str(name))
     if name in BUILT_IN:
         return Path(name)
     for folder in folders():
@@ -59,6 +56,32 @@ def find(name: str | Path, progress: Progress = silent) -> Path:
     if name in REMOTES:
         return download.fetch(REMOTES[name], download.cache() / name, progress)
     raise unknown_name("data set", name, {named.name for named in known()})
+
+
+def _no_such_path(path: Path, typed: str) -> DataError:
+    """Where the path ends: the nearest folder that there is, and what in it is called alike."""
+    there = next(parent for parent in path.absolute().parents if parent.is_dir())
+    wanted = path.absolute().relative_to(there).parts[0]
+    inside = [file.name for file in there.iterdir()] if os.access(there, os.R_OK) else []
+    near = difflib.get_close_matches(wanted, inside, n=1)
+    place = "this folder" if there == Path.cwd() else f"the folder {os.path.normpath(there)}"
+    came = f"there is no {typed}"
+    if there != path.absolute().parent:
+        came += f", nor a folder {wanted} in {place}"
+    return DataError(
+        f"Expected an existing file or folder; {came}.",
+        hint=f"Did you mean {_beside(path, there, near[0])}?"
+        if near
+        else "Check the path; 'latens data list' shows what goes by name.",
+        code="no-such-path",
+    )
+
+
+def _beside(path: Path, there: Path, near: str) -> Path:
+    """The path as it was typed, up to the part that is not there, and that part's near name."""
+    depth = len(path.absolute().relative_to(there).parts)
+    start = Path(*path.parts[:-depth]) if depth < len(path.parts) else Path()
+    return start / near
 
 
 def known() -> list[Named]:

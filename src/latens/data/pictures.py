@@ -25,7 +25,7 @@ from latens.data import layout
 from latens.data.convert import Pixels, Size, as_channels, as_size, check_request, to_pixels
 from latens.data.image_set import ImageSet
 from latens.data.tree import PICTURE_LIMIT, Load, Tree
-from latens.errors import DataError
+from latens.errors import DataError, plural
 from latens.progress import Progress, silent
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
@@ -255,7 +255,7 @@ def _refuse_unreadable(failed: dict[str, str], count: int, what: str) -> None:
 def _unreadable(failed: dict[str, str], count: int, what: str) -> DataError:
     shown = "; ".join(f"{name} ({why})" for name, why in sorted(failed.items())[:3])
     return DataError(
-        f"Expected readable pictures in {what}; {len(failed)} of {count} are not: {shown}.",
+        f"Expected readable pictures in {what}; {len(failed)} of {count} cannot be read: {shown}.",
         hint="Take them out or copy them again.",
         code="unreadable-images",
     )
@@ -281,12 +281,12 @@ def _notes(done: _Decoded, size: Size | None) -> list[str]:
     assert done.images is not None
     if done.failed:
         first = sorted(done.failed)[0]
-        notes.append(f"{len(done.failed)} unreadable pictures were skipped ({first}).")
+        notes.append(f"{plural(len(done.failed), 'unreadable picture')} skipped ({first}).")
     if done.images.shape[1] in (1, 3) and done.seen["transparent"]:
-        notes.append(f"{done.seen['transparent']} transparent pictures were laid on white.")
+        notes.append(f"{plural(done.seen['transparent'], 'transparent picture')} laid on white.")
     deep = sum(count for mode, count in done.seen.items() if mode.startswith(("I", "F")))
     if deep:
-        notes.append(f"{deep} pictures of more than 8 bits a channel were reduced to 8.")
+        notes.append(f"{plural(deep, 'picture')} of more than 8 bits a channel reduced to 8.")
     if len(done.seen) > 1:
         seen = ", ".join(f"{count} {mode}" for mode, count in done.seen.most_common())
         notes.append(

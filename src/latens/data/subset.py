@@ -55,7 +55,7 @@ def _check(name: str, count: int, available: int) -> None:
     if not 1 <= count <= available:
         raise UsageError(
             f"Expected to keep 1 to {available} training images of {name}; got {count}.",
-            hint=f"{name} has {available} training images.",
+            hint=f"Use --keep {name}={available} or less.",
             code="bad-keep",
         )
 

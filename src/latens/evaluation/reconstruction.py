@@ -65,3 +65,38 @@ def _window_mean(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     blurred = gaussian_filter(x, (0, 0, SIGMA, SIGMA), mode="reflect", truncate=RADIUS / SIGMA)
     inside = slice(RADIUS, -RADIUS) if min(x.shape[2:]) > 2 * RADIUS else slice(None)
     return np.asarray(blurred[:, :, inside, inside])
+
+
+def as_uint8(x: Images) -> npt.NDArray[np.uint8]:
+    """Images from [0, 1] to the nearest of 0 to 255."""
+    return np.asarray((np.clip(x, 0, 1) * 255).round(), dtype=np.uint8)
+
+
+class Quality:
+    """MSE, PSNR and SSIM over images that come in batches.
+
+    SSIM is over the first `limit` images alone, because it is slow.
+    """
+
+    def __init__(self, limit: int = 2000) -> None:
+        self._errors: list[npt.NDArray[np.float64]] = []
+        self._alike, self._compared, self._limit = 0.0, 0, limit
+
+    def add(self, clean: Images, back: Images) -> None:
+        """One more batch: the clean images, and what they came back as."""
+        self._errors.append(image_mse(clean, back))
+        few = min(len(clean), self._limit - self._compared)
+        if few:
+            self._alike += ssim(clean[:few], back[:few]) * few
+            self._compared += few
+
+    @property
+    def mse(self) -> npt.NDArray[np.float64]:
+        """The mean squared error of each image, float64 [N]."""
+        return np.concatenate(self._errors)
+
+    def values(self, prefix: str = "") -> dict[str, float]:
+        """The means over images of `mse`, `psnr` and `ssim`, their names after the prefix."""
+        alike = self._alike / max(self._compared, 1)
+        named = {"mse": float(self.mse.mean()), "psnr": psnr(self.mse), "ssim": alike}
+        return {f"{prefix}{name}": value for name, value in named.items()}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
+from torch import Tensor
 
 from latens.data.batches import Batch
 from latens.nn.model import Model
+from latens.objectives._corrupt import corrupted, require_corruptions
+from latens.objectives._scores import Scores
 from latens.objectives._step import Step
 from latens.spec import ClassifySpec
 
@@ -15,20 +17,16 @@ class Classify:
 
     metric = "accuracy"
 
-    def __init__(self, spec: ClassifySpec) -> None:
-        self.label_smoothing = spec.label_smoothing
+    def __init__(self, spec: ClassifySpec, class_counts: Tensor | None = None) -> None:
+        require_corruptions(spec.corruptions)
+        self.corruptions = spec.corruptions
+        self.scores = Scores(spec.balance, spec.label_smoothing, class_counts)
 
     def step(self, model: Model, batch: Batch) -> Step:
-        """Loss and sums of one batch; every image must have a label."""
+        """Loss and sums of one batch; images without a label are not counted."""
         assert batch.labels is not None, "classification needs labels"
-        logits = model.class_logits(batch.images).float()
-        plain = F.cross_entropy(logits, batch.labels)
-        right = (logits.argmax(1) == batch.labels).sum()
-        sums = {"loss": (plain.detach() * len(batch), len(batch)), "accuracy": (right, len(batch))}
-        if not (self.label_smoothing and model.training):
-            return Step(plain, sums)
-        smooth = F.cross_entropy(logits, batch.labels, label_smoothing=self.label_smoothing)
-        return Step(smooth, sums)
+        images = corrupted(batch.images, self.corruptions) if self.corruptions else batch.images
+        return self.scores.step(model.class_logits(images), batch.labels, training=model.training)
 
     def score(self, values: dict[str, float]) -> tuple[float, ...]:
         """Accuracy first; between equal accuracies the lower loss."""

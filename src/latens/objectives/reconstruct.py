@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import torch
-import torch.nn.functional as F
+from torch import Tensor
 
 from latens.data.batches import Batch
 from latens.nn.model import Model
+from latens.objectives._pixels import pixel_step
 from latens.objectives._step import Step
 from latens.spec import ReconstructSpec
 
@@ -16,18 +16,12 @@ class Reconstruct:
 
     metric = "mse"
 
-    def __init__(self, spec: ReconstructSpec) -> None:
+    def __init__(self, spec: ReconstructSpec, class_counts: Tensor | None = None) -> None:
         self.loss = spec.loss
 
     def step(self, model: Model, batch: Batch) -> Step:
         """Loss and sums of one batch; with `bce` its loss is counted beside the `mse`."""
-        logits = model.pixel_logits(batch.images).float()
-        mse = F.mse_loss(torch.sigmoid(logits), batch.images)
-        sums = {"mse": (mse.detach() * len(batch), len(batch))}
-        if self.loss == "mse":
-            return Step(mse, sums)
-        bce = F.binary_cross_entropy_with_logits(logits, batch.images)
-        return Step(bce, {**sums, "bce": (bce.detach() * len(batch), len(batch))})
+        return pixel_step(model.pixel_logits(batch.images), batch.images, self.loss)
 
     def score(self, values: dict[str, float]) -> tuple[float, ...]:
         """Less squared error is better, whatever the loss was."""

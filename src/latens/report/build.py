@@ -8,11 +8,11 @@ from typing import Any
 
 from latens.errors import RunError
 from latens.progress import Progress, silent
-from latens.report import figures, headlines, sections, words
+from latens.report import figures, headlines, next_step, sections, words
 from latens.report.figures import Drawing, Result, RunLike
 from latens.report.page import Section, write_page
 
-ORDER = ("comparison", "classification", "reconstruction", "training")
+ORDER = ("study", "comparison", "classification", "reconstruction", "training")
 PAGE = "index.html"
 
 
@@ -26,22 +26,24 @@ def build(run: RunLike, *, next_command: str | None = None, progress: Progress =
     drawings = figures.save(run, progress)
     held = figures.gather(run)
     spec, environment = _asked(run, "spec"), _asked(run, "environment")
-    command, why = headlines.next_step(held, spec, run.path)
+    step = next_step.step(held, spec, run.path, environment, _labelled(run))
+    if next_command is not None:
+        step = next_step.Step(next_command)
     return write_page(
         words.plain(run.path.name),
         [*_parts(held, drawings), *_background(spec, environment)],
         run.report_dir / PAGE,
         headline=headlines.headline(held, spec),
         kicker=_kicker(held, spec),
-        next_command=command if next_command is None else next_command,
-        next_why=why if next_command is None else "",
+        step=step,
     )
 
 
 def _parts(held: dict[str, Result], drawings: list[Drawing]) -> list[Section]:
     """Findings first, then the results in the order of their weight."""
     parts = []
-    notes = sections.findings(held["findings"][0]) if "findings" in held else ()
+    told = held.get("findings") or held.get("comparison") or ({}, {})
+    notes = sections.findings(told[0])
     if notes:
         parts.append(Section("Findings", notes=notes))
     names = [name for name in held if name != "findings"]
@@ -65,12 +67,21 @@ def _asked(run: RunLike, what: str) -> dict[str, Any]:
     return found
 
 
+def _labelled(run: RunLike) -> int | None:
+    """How many training labels a run may use, where it has a split."""
+    try:
+        part = run.split().get("labelled")
+    except (RunError, FileNotFoundError):
+        return None
+    return None if part is None else len(part)
+
+
 def _kicker(held: dict[str, Result], spec: dict[str, Any]) -> str:
     data = spec.get("data")
     source = data.get("source") if isinstance(data, dict) else data
     if source is None and "comparison" in held:
         source = held["comparison"][0].get("data")
-    parts = [headlines.kind(held, spec), f"mode {spec['mode']}" if spec.get("mode") else ""]
+    parts = [next_step.kind(held, spec), f"mode {spec['mode']}" if spec.get("mode") else ""]
     if source:
         parts.append(f"data {words.plain(source)}")
     return " · ".join(part for part in parts if part)

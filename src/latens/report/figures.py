@@ -36,6 +36,7 @@ class RunLike(Protocol):
     def environment(self) -> dict[str, Any]: ...
     def metrics(self) -> list[dict[str, Any]]: ...
     def results(self) -> list[str]: ...
+    def split(self) -> dict[str, npt.NDArray[Any]]: ...
     def result(self, name: str) -> Result: ...
 
 
@@ -57,16 +58,23 @@ def save(run: RunLike, progress: Progress = silent) -> list[Drawing]:
     A file is complete or not there: it is written under another name and moved. Raises
     `TrainingError` (``disk-full``, ``not-writable``) where the disk does not take it.
     """
-    known = catalog.names("report.plots")
-    held = {name: result for name, result in gather(run).items() if name in known}
+    held = {name: result for name, result in gather(run).items() if kind(name)}
     drawings: list[Drawing] = []
     for done, (name, (result, arrays)) in enumerate(held.items()):
         progress("drawing", done, len(held))
-        plot = catalog.load("report.plots", name)
+        plot = catalog.load("report.plots", kind(name))
         for key, figure in plot.draw(result, arrays).items():
             drawings.append(_save(run.report_dir, name, key, figure, plot))
     progress("drawing", len(held), len(held))
     return drawings
+
+
+def kind(name: str) -> str:
+    """How a result is drawn: "reconstruction-test" as "reconstruction"; empty if it is not."""
+    known = catalog.names("report.plots")
+    while name and name not in known:
+        name = name.rpartition("-")[0]
+    return name
 
 
 def gather(run: RunLike) -> dict[str, Result]:

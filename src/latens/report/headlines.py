@@ -1,44 +1,28 @@
-"""The first thing a reader sees: one number or verdict, one sentence, and what to type next."""
+"""The first thing a reader sees: one number or verdict, and one sentence."""
 
 from __future__ import annotations
 
-import os
-import shlex
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from latens.report import text, words
+from latens.report import study, text, words
 from latens.report.figures import Result
 from latens.report.page import Headline, Tone
 
 Held = Mapping[str, Result]
 
 
-def kind(held: Held, spec: Mapping[str, Any]) -> str:
-    """What a run is: comparison, classifier or autoencoder, by what it holds and was asked."""
-    if "comparison" in held:
-        return "comparison"
-    if "classification" in held or spec.get("task") == "classify":
-        return "classifier"
-    return "autoencoder"
-
-
-def finished(held: Held) -> bool:
-    """Whether the training came to its end: any result but bare metrics tells that it did."""
-    return any(
-        set(result) - {"records"} for name, (result, _) in held.items() if name != "findings"
-    )
-
-
 def headline(held: Held, spec: Mapping[str, Any]) -> Headline:
     """The headline of a run: a verdict, else a result, else how far the training is."""
+    if "study" in held:
+        return study.headline(held["study"][0])
     if "comparison" in held:
         return _comparison(held["comparison"][0])
     if "classification" in held:
         return _classification(held["classification"][0])
-    if "reconstruction" in held:
-        return _reconstruction(held["reconstruction"][0])
+    for name in ("reconstruction-test", "reconstruction"):  # the test is the number to report
+        if name in held:
+            return _reconstruction(held[name][0])
     records = held["training"][0].get("records") if "training" in held else None
     return _training(records) if records else Headline("–", "This run holds no numbers yet.")
 
@@ -85,22 +69,21 @@ def _classification(result: Mapping[str, Any]) -> Headline:
 
 
 def _reconstruction(result: Mapping[str, Any]) -> Headline:
+    """The error of an autoencoder, its unit beside it, and its linear rival."""
     part = words.plain(result.get("part", "validation"))
-    sentence = f"Mean squared error on {words.count(result.get('images'))} {part} images"
+    sentence = f"Mean squared error, pixels from 0 to 1, on {words.count(result.get('images'))} "
+    sentence += f"{part} images"
     mse, pca = words.finite(result.get("mse")), words.finite(result.get("pca_mse"))
     code = words.count(result.get("code"))
+    value = words.number(mse) + (" MSE" if mse is not None else "")
     if pca is None:
-        return Headline(words.number(mse), f"{sentence}, from codes of {code} numbers.")
+        return Headline(value, f"{sentence}, from codes of {code} numbers.")
     if pca == 0:  # at least as many numbers as pixels: PCA is exact, and longer training no remedy
-        return Headline(
-            words.number(mse), f"{sentence}; {code} numbers can copy the image, so it says little."
-        )
+        return Headline(value, f"{sentence}; {code} numbers can copy the image, so it says little.")
     sentence += f"; PCA with the same {code} numbers gets {words.number(pca)}"
     if mse and pca and mse < pca:
-        return Headline(words.number(mse), f"{sentence}, {pca / mse:.1f} times as much.")
-    return Headline(
-        words.number(mse), f"{sentence}, so this code is no better: train longer or differently."
-    )
+        return Headline(value, f"{sentence}, {pca / mse:.1f} times as much.")
+    return Headline(value, f"{sentence}, so this code is no better: train longer or differently.")
 
 
 def _training(records: list[dict[str, Any]]) -> Headline:
@@ -119,38 +102,3 @@ def _training(records: list[dict[str, Any]]) -> Headline:
     return Headline(
         value, f"{sentence[0].upper()}{sentence[1:]}{phase}. No test image was read yet."
     )
-
-
-def next_step(held: Held, spec: Mapping[str, Any], path: Path) -> tuple[str, str]:
-    """The command to type next, and why; empty where there is none to propose."""
-    run, data = shlex.quote(shown(path)), _data(held, spec)
-    what = kind(held, spec)
-    if not finished(held):
-        verb = "classify" if what == "classifier" else "pretrain"
-        return f"latens {verb} --resume {run}", "This training has not come to its end: go on."
-    if what == "comparison":
-        command = f"latens pretrain {data} --out my-encoder"
-        return command, "To use what came out: pretrain one encoder, and go on from its page."
-    if what == "classifier" and "classification" in held:
-        return f"latens predict {run} picture.png", "Let it name a picture of your own."
-    if what == "classifier":
-        return f"latens evaluate {run}", "Read the test split, once, for the number to report."
-    command = f"latens classify {data} --encoder {run} --mode two-phase --labels 500"
-    return command, "Reuse this encoder for a classifier that needs few labels."
-
-
-def _data(held: Held, spec: Mapping[str, Any]) -> str:
-    data = spec.get("data")
-    source = data.get("source") if isinstance(data, Mapping) else data
-    if source is None and "comparison" in held:
-        source = held["comparison"][0].get("data")
-    return shlex.quote(words.plain(source)) if source else "DATA"
-
-
-def shown(path: Path) -> str:
-    """A path as short as it can be typed from here."""
-    try:
-        near = os.path.relpath(path)
-    except ValueError:  # another drive
-        return str(path)
-    return str(path) if near.startswith("..") else near

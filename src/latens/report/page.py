@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from latens.report import words
 from latens.report.figures import Drawing
+from latens.report.next_step import Step
 from latens.runs import atomic
 
 Tone: TypeAlias = Literal["plain", "gain", "loss", "unsure"]
@@ -74,12 +75,11 @@ def write_page(
     *,
     headline: Headline,
     kicker: str = "",
-    next_command: str = "",
-    next_why: str = "",
+    step: Step | None = None,
 ) -> Path:
     """Write the page to `out` and return it.
 
-    `kicker` is the small line above the title, `next_command` what to type next. Raises
+    `kicker` is the small line above the title, `step` what to type next. Raises
     `TrainingError` (``disk-full``, ``not-writable``) where the disk does not take it.
     """
     page = _environment().get_template("page.html.j2")
@@ -88,8 +88,7 @@ def write_page(
         sections=sections,
         headline=headline,
         kicker=kicker,
-        next_command=next_command,
-        next_why=next_why,
+        step=step or Step(),
     )
     content = html.encode("utf-8", errors="replace")
     atomic.write(out, lambda file: file.write(content))

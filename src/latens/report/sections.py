@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from statistics import median
 from typing import Any
 
-from latens.report import text, words
+from latens.report import study, text, words
 from latens.report.page import Note, Section, Table
 
 FOLD_FROM = 20  # classes
 TITLES = {
     "training": "Training",
     "reconstruction": "Reconstruction",
+    "reconstruction-test": "Reconstruction of test images",
     "classification": "Classification",
     "comparison": "Comparison",
 }
@@ -28,10 +30,13 @@ def section(name: str, result: Result) -> Section:
     makers = {
         "training": _training,
         "reconstruction": _reconstruction,
+        "reconstruction-test": _reconstruction,
         "classification": _classification,
         "comparison": _comparison,
+        "study": study.section,
     }
-    return makers.get(name, _anything)(title, result)
+    plain = study.table if result.get("rows") else _anything
+    return makers.get(name, plain)(title, result)
 
 
 def findings(result: Result) -> tuple[Note, ...]:
@@ -60,13 +65,15 @@ def _training(title: str, result: Result) -> Section:
     took = max((words.finite(record.get("seconds")) or 0.0 for record in records), default=0.0)
     speeds = [words.finite(record.get("images_per_second")) for record in records]
     known = [speed for speed in speeds if speed]
+    # The number that the command printed, where the training came to its end.
+    speed = words.finite(result.get("images_per_second")) or (median(known) if known else None)
     # A record may stand for several epochs, where validations are further apart.
     epochs = sum({str(r.get("phase")): int(r.get("epoch") or 1) for r in records}.values())
     facts = [(words.count(epochs), "epochs" if epochs != 1 else "epoch")]
     if took:
         facts.append((words.seconds(took), "training time"))
-    if known:
-        facts.append((words.count(sum(known) / len(known)), "images a second"))
+    if speed:
+        facts.append((words.count(speed), "images a second"))
     return Section(title, facts=tuple(facts), tables=(_epochs(records),))
 
 
@@ -100,7 +107,14 @@ def _reconstruction(title: str, result: Result) -> Section:
     ]
     if words.finite(result.get("pca_mse")) is not None:
         facts.append((words.number(result["pca_mse"]), "error of PCA with as many numbers"))
+    elif result.get("pca_reason"):
+        return Section(title, facts=tuple(facts), sentences=(_without_pca(result),))
     return Section(title, facts=tuple(facts))
+
+
+def _without_pca(result: Result) -> str:
+    reason = words.plain(result["pca_reason"]).rstrip(".")
+    return f"PCA was not computed: {reason}."
 
 
 def _classification(title: str, result: Result) -> Section:
@@ -142,7 +156,6 @@ def _comparison(title: str, result: Result) -> Section:
     return Section(
         title,
         sentences=sentences,
-        notes=findings(result),
         tables=(_arms(result.get("arms") or []),),
     )
 

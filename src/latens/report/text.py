@@ -14,6 +14,7 @@ AVERAGES = ("accuracy", "micro avg", "macro avg", "weighted avg")
 BARS = "▁▂▃▄▅▆▇█"
 MATRIX_UP_TO = 12
 STRIP = 30
+LINE = 100  # characters that a matrix may take
 
 
 def classification_report(report: dict[str, Any], digits: int = 2) -> str:
@@ -49,7 +50,8 @@ def confusion(counts: Sequence[Sequence[int]], names: Sequence[str]) -> str:
         return mistakes(counts, names)
     short = [words.cut(words.plain(name), 14) for name in names]
     cell = max([len(f"{value}") for row in counts for value in row] + [3])
-    heads = [words.cut(name, max(cell, 6)) for name in short]
+    room = (LINE - max(map(len, short), default=0)) // max(len(names), 1) - 2
+    heads = [words.cut(name, max(cell, 6, room)) for name in short]
     widths = [max(cell, len(head)) + 2 for head in heads]
     left = max(len(name) for name in short)
     lines = [" " * left + "".join(f"{h:>{w}}" for h, w in zip(heads, widths, strict=True))]

@@ -4,9 +4,18 @@ RUN/spec.json            what was asked, complete enough to run it again
     environment.json     versions, device, data fingerprint
     split.npz            indices of train, validation and test
     metrics.jsonl        one record an epoch, append-only
+    failed.json          only after a failure: {"reason": sentence, "hint": the mend}
     weights/             safetensors; LAST names the newest complete one
     results/             <name>.json and <name>.npz
     report/              figures and one page
+
+How a run stands, all without torch:
+    run.state            "finished", "unfinished" or "failed" (its numbers stopped being finite)
+    run.failure()        {"reason", "hint"} of a failed run, else None; both are sentences
+    run.progress()       phase, epoch, epochs, step and more by the newest checkpoint, or None
+    run.alone()          a block in which no other process may train or remove this run; `RunError`
+                         (code "run-busy") if one does. Reading needs no such block.
+A failure is forgotten when a resumed training completes an epoch with good numbers.
 """
 
 from __future__ import annotations
@@ -16,18 +25,20 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from latens.errors import RunError
-from latens.runs import atomic
+from latens.runs import atomic, lock, progress
 
 Arrays = dict[str, npt.NDArray[Any]]
 
 VERSION = 1
+_FAILED = "failed.json"
 
 
 class RunFolder:
@@ -173,6 +184,55 @@ class RunFolder:
     def finished(self) -> bool:
         """Whether the training came to its end."""
         return (self.path / "results" / "training.json").exists()
+
+    @property
+    def state(self) -> Literal["finished", "unfinished", "failed"]:
+        """How the run stands; an unfinished or failed one can be resumed."""
+        if self.finished or "comparison" in self.results():
+            return "finished"
+        return "failed" if (self.path / _FAILED).exists() else "unfinished"
+
+    def failure(self) -> dict[str, str] | None:
+        """Why the run failed: `reason` and `hint`, a sentence each. None if it did not."""
+        if self.state != "failed":
+            return None
+        values = self._read_json(_FAILED)
+        return {name: str(values.get(name, "")) for name in ("reason", "hint")}
+
+    def mark_failed(self, reason: str, hint: str = "") -> None:
+        """Leave word of a failure for those who look at the run later."""
+        atomic.write_json(self.path / _FAILED, {"reason": reason, "hint": hint})
+
+    def clear_failure(self) -> None:
+        """Forget the failure, if there was one."""
+        (self.path / _FAILED).unlink(missing_ok=True)
+
+    def newest_weights(self) -> Path | None:
+        """The newest complete checkpoint, or None if the run has not saved one yet."""
+        pointer = self.path / "weights" / "LAST"
+        if not pointer.is_file():
+            return None
+        return self.path / "weights" / Path(pointer.read_text("utf-8", "replace").strip()).name
+
+    def progress(self) -> dict[str, Any] | None:
+        """How far the training has come by its newest checkpoint; None before the first.
+
+        `phase` is its name, `epoch` how many of its `epochs` are done, `step` counts updates and
+        `seconds` time over the whole run; `over` is true once all phases are.
+
+        Raises `RunError` if the checkpoint is damaged.
+        """
+        file = self.newest_weights()
+        if file is None:
+            return None
+        try:
+            return progress.read(file, self.spec())
+        except progress.UNREADABLE as error:
+            raise self._damaged(f"weights/{file.name}") from error
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep other processes from training this run; see `latens.runs.lock`."""
+        return lock.alone(self.path)
 
     def _made(self, name: str) -> Path:
         folder = self.path / name

@@ -1,16 +1,19 @@
 """Repeated-seed statistics and the verdict they lead to; numpy and scipy only, no torch."""
 
+from latens.stats.bootstrap import bootstrap_interval
 from latens.stats.inference import (
     Difference,
     Interval,
-    bootstrap_interval,
+    crossed_interval,
     crossed_paired_difference,
+    difference_in_differences,
     holm,
     mcnemar,
     mean_interval,
     paired_difference,
-    seeds_needed,
+    split_paired_difference,
 )
+from latens.stats.power import detectable, power_sentence, seeds_needed
 from latens.stats.verdicts import Verdict, sentence, verdict
 
 __all__ = [
@@ -18,12 +21,17 @@ __all__ = [
     "Interval",
     "Verdict",
     "bootstrap_interval",
+    "crossed_interval",
     "crossed_paired_difference",
+    "detectable",
+    "difference_in_differences",
     "holm",
     "mcnemar",
     "mean_interval",
     "paired_difference",
+    "power_sentence",
     "seeds_needed",
     "sentence",
+    "split_paired_difference",
     "verdict",
 ]

@@ -5,8 +5,6 @@ Accuracies and differences are fractions (0.021), never points. Shapes: S seeds,
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -46,7 +44,7 @@ def mean_interval(values: npt.ArrayLike, level: float = 0.95) -> Interval:
 
     Raises `UsageError` (``too-few-seeds``, ``not-finite``).
     """
-    values_S = _finite(values, 1)
+    values_S = finite_values(values, 1)
     mean, error = float(values_S.mean()), float(np.sqrt(_variance_of_mean(values_S)))
     half = _t_quantile(len(values_S) - 1, level) * error
     return Interval(mean, mean - half, mean + half, len(values_S))
@@ -85,13 +83,75 @@ def crossed_paired_difference(
     d_SN = _pairs(correct_a, correct_b, 2)
     if _constant(d_SN):
         return _without_spread(float(d_SN.flat[0]), d_SN.shape[1])
-    seeds, images = (_variance_of_mean(d_SN.mean(axis=axis)) for axis in (1, 0))
-    df_seeds, df_images = (n - 1 for n in d_SN.shape)
-    if seeds + images < 1e-24:  # as in [[0, 1], [1, 0]]: only the residual varies
-        variance = float(d_SN.var(ddof=1)) / d_SN.size
-        return _from_t(float(d_SN.mean()), variance, df_seeds * df_images, level)
-    df = (seeds + images) ** 2 / (seeds**2 / df_seeds + images**2 / df_images)
-    return _from_t(float(d_SN.mean()), seeds + images, df, level)
+    return _from_t(float(d_SN.mean()), *_crossed(d_SN), level)
+
+
+def crossed_interval(values: npt.ArrayLike, level: float = 0.95) -> Interval:
+    """The mean of one arm, such as its accuracy, when S seeds are tested on the same N images.
+
+    `values`: bool, 0/1 or any number an image, [S, N], S >= 2, N >= 2. The variance is that of
+    `crossed_paired_difference`, so the interval speaks of new seeds *and* new test images;
+    `mean_interval` of the S accuracies speaks of new seeds on these very images alone.
+    Where all values are equal it has no width. It may reach beyond 0 and 1.
+    """
+    values_SN = finite_values(values, 2)
+    mean = float(values_SN.mean())
+    if _constant(values_SN):
+        return Interval(mean, mean, mean, len(values_SN))
+    variance, df = _crossed(values_SN)
+    half = _t_quantile(df, level) * float(np.sqrt(variance))
+    return Interval(mean, mean - half, mean + half, len(values_SN))
+
+
+def split_paired_difference(
+    a: npt.ArrayLike, b: npt.ArrayLike, test_share: float, level: float = 0.95
+) -> Difference:
+    """Paired test over K random splits of one data set, each trained with S seeds.
+
+    `a` and `b`: scores [K, S], K >= 2, S >= 1, paired by split and seed; `test_share` is the part
+    of the images that each split tests on, above 0 and below 1. Training sets of different splits
+    overlap, so that plain tests find differences far too often; the corrected resampled t-test
+    (Nadeau and Bengio 2003) takes, from the K means over seeds,
+
+        se^2 = (1 / K + test_share / (1 - test_share)) var,  K - 1 degrees of freedom.
+
+    More seeds make each split's mean surer, and count as no further splits.
+    """
+    if not 0 < test_share < 1:
+        raise UsageError(
+            f"Expected a share of test images above 0 and below 1; got {test_share}.",
+            hint="For example 0.2.",
+            code="bad-share",
+        )
+    first, second = (np.asarray(x, dtype=np.float64) for x in (a, b))
+    _same_shape(first, second)
+    d_KS = first - second
+    d_K = finite_values(d_KS.mean(axis=1) if d_KS.ndim == 2 and d_KS.size else d_KS, 1)
+    if _constant(d_K):
+        return _without_spread(float(d_K[0]), len(d_K))
+    factor = 1 / len(d_K) + test_share / (1 - test_share)
+    return _from_t(float(d_K.mean()), factor * float(d_K.var(ddof=1)), len(d_K) - 1, level)
+
+
+def difference_in_differences(
+    a: npt.ArrayLike,
+    a_control: npt.ArrayLike,
+    b: npt.ArrayLike,
+    b_control: npt.ArrayLike,
+    level: float = 0.95,
+) -> Difference:
+    """Whether `a` gains more over its control than `b` over its own: (a - a0) - (b - b0).
+
+    All four are [S], one score a seed (Student's paired t), or all [S, N], right or wrong on the
+    same test images (crossed, as `crossed_paired_difference`). In a design of two factors this is
+    their interaction; the main effect of the first is the difference of ``(a + a0) / 2`` and
+    ``(b + b0) / 2``.
+    """
+    values = [np.asarray(x, dtype=np.float64) for x in (a, a_control, b, b_control)]
+    for other in values[1:]:
+        _same_shape(values[0], other)
+    test = crossed_paired_difference if values[0].ndim == 2 else paired_difference
+    return test(values[0] - values[1], values[2] - values[3], level)
 
 
 def holm(p_values: npt.ArrayLike) -> Array:
@@ -126,56 +186,14 @@ def mcnemar(correct_a: npt.ArrayLike, correct_b: npt.ArrayLike, mid_p: bool = Fa
     return exact - both * observed if mid_p else exact
 
 
-def bootstrap_interval(
-    values: npt.ArrayLike,
-    statistic: Callable[[Array], Any] = np.mean,
-    *,
-    seed: int = 0,
-    n: int = 10_000,
-    level: float = 0.95,
-) -> Interval:
-    """Percentile bootstrap interval of ``statistic(values)`` (Efron and Tibshirani 1993).
-
-    `values` [N] are resampled with replacement. A matrix [S, N] has its rows and its columns
-    resampled independently: Owen's (2007) pigeonhole bootstrap for crossed effects.
-    The interval's `mean` is the statistic of the values as they came.
-    """
-    data = np.asarray(values, dtype=np.float64)
-    data = _finite(data, data.ndim if data.ndim in (1, 2) else 1)
-    rng = np.random.default_rng(seed)
-    draws = [
-        float(statistic(data[np.ix_(*(rng.integers(0, m, m) for m in data.shape))]))
-        for _ in range(n)
-    ]
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(statistic(data)), float(low), float(high), len(data))
-
-
-def seeds_needed(difference: float, sd: float, power: float = 0.8, alpha: float = 0.05) -> int:
-    """The least number of seeds with which a two-sided paired t-test finds `difference`.
-
-    `sd` is the standard deviation of the paired differences over seeds. Exact, by the noncentral t
-    distribution (Cohen 1988). Raises `UsageError` (``bad-effect``) if no number of seeds would do.
-    """
-    if not (difference and np.isfinite(difference) and sd >= 0 and alpha < power < 1):
-        raise UsageError(
-            f"Expected a difference other than 0, sd >= 0 and power between alpha and 1; "
-            f"got difference {difference}, sd {sd}, power {power}, alpha {alpha}.",
-            hint="Give the smallest difference that would matter to you.",
-            code="bad-effect",
-        )
-    # Ten standard deviations need two or three seeds; beyond, the noncentral t may overflow.
-    effect = 10.0 if sd == 0 else min(abs(difference) / sd, 10.0)
-    enough = 4
-    while _power(enough, effect, alpha) < power:
-        enough *= 2
-    return 2 + bisect_left(range(2, enough), power, key=lambda n: _power(n, effect, alpha))
-
-
-def _power(n: int, effect: float, alpha: float) -> float:
-    critical, shift = special.stdtrit(n - 1, 1 - alpha / 2), effect * np.sqrt(n)
-    both_tails = stats.nct.sf(critical, n - 1, shift) + stats.nct.cdf(-critical, n - 1, shift)
-    return float(both_tails)
+def _crossed(values_SN: Array) -> tuple[float, float]:
+    """The variance of the mean of crossed effects and its degrees of freedom (Satterthwaite)."""
+    seeds, images = (_variance_of_mean(values_SN.mean(axis=axis)) for axis in (1, 0))
+    df_seeds, df_images = (n - 1 for n in values_SN.shape)
+    if seeds + images < 1e-24:  # as in [[0, 1], [1, 0]]: only the residual varies
+        return float(values_SN.var(ddof=1)) / values_SN.size, df_seeds * df_images
+    df = (seeds + images) ** 2 / (seeds**2 / df_seeds + images**2 / df_images)
+    return seeds + images, df
 
 
 def _t_quantile(df: float, level: float) -> float:
@@ -204,7 +222,7 @@ def _variance_of_mean(values: Array) -> float:
 
 
 def _pairs(a: npt.ArrayLike, b: npt.ArrayLike, ndim: int) -> Array:
-    first, second = _finite(a, ndim), _finite(b, ndim)
+    first, second = finite_values(a, ndim), finite_values(b, ndim)
     _same_shape(first, second)
     return first - second
 
@@ -218,7 +236,8 @@ def _same_shape(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> None:
         )
 
 
-def _finite(values: npt.ArrayLike, ndim: int) -> Array:
+def finite_values(values: npt.ArrayLike, ndim: int) -> Array:
+    """`values` as float64 of `ndim` axes, at least two values on each; `UsageError` otherwise."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != ndim or min(array.shape) < 2:
         raise UsageError(

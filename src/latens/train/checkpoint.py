@@ -1,7 +1,11 @@
 """Checkpoints: one safetensors file with everything, and a pointer that moves last.
 
-Tensors are named by what they belong to: `model/…`, `best/…` (the weights of the best epoch),
-`optimizer/<number>/<name>`, `sums/…`. The numbers of the state stand in the file's header as JSON.
+Tensors are named by what they belong to: `model/…`, `average/…` (the running mean of its weights),
+`best/…` (the weights of the best epoch), `optimizer/<number>/<name>`, `sums/…`. The numbers of the
+state stand in the file's header as JSON.
+
+When a training is over `model/…` holds the weights that its spec keeps, and `best/…` or `last/…`
+the others, unless the last epoch was the best.
 """
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -23,6 +27,7 @@ from latens.runs.folder import RunFolder
 from latens.train.state import State
 
 LAST = "LAST"
+Which = Literal["best", "last"]
 
 
 def save_checkpoint(
@@ -31,7 +36,9 @@ def save_checkpoint(
     """Write a checkpoint, move `LAST` to it, then remove older ones. Returns its path."""
     tensors = {
         **_named("model", model.state_dict()),
+        **_named("average", state.average),
         **_named("best", state.best),
+        **_named("last", state.last),
         **_named("sums", state.totals.sums),
         **_optimizer_tensors(optimizer),
     }
@@ -49,27 +56,23 @@ def save_checkpoint(
 
 def newest(run: RunFolder) -> Path | None:
     """The newest complete checkpoint, or None if the run has not saved one yet."""
-    pointer = run.path / "weights" / LAST
-    if not pointer.is_file():
-        return None
-    return run.path / "weights" / Path(pointer.read_text("utf-8", "replace").strip()).name
+    return run.newest_weights()
 
 
-def load_model(run: RunFolder, model: nn.Module, *, best: bool = True) -> None:
-    """Put the weights that the run ended with into `model`.
+def load_model(run: RunFolder, model: nn.Module, *, which: Which | None = None) -> None:
+    """Put the run's weights into `model`: those that its spec keeps, or the best, or the last.
+
+    Best and last are those of the last phase; they may be the same. The best of an unfinished run
+    is the best so far, and its last weights before the first validation.
 
     Raises `RunError` if there are none, or if they are damaged or of another network.
     """
-    tensors, _ = _read(run)
-    part = "best" if best and any(n.startswith("best/") for n in tensors) else "model"
-    _fill(run, model, _part(tensors, part))
+    _fill(run, model, _weights(run, which))
 
 
 def load_encoder(run: RunFolder, encoder: nn.Module) -> str:
     """Put the run's encoder weights into `encoder`; returns their sha256 (64 hex digits)."""
-    tensors, _ = _read(run)
-    part = "best" if any(n.startswith("best/") for n in tensors) else "model"
-    weights = _part(tensors, f"{part}/encoder", ".")
+    weights = _part(_weights(run, None), "encoder", ".")
     _fill(run, encoder, weights)
     digest = hashlib.sha256()
     for name in sorted(weights):
@@ -87,7 +90,9 @@ def restore(run: RunFolder, model: nn.Module) -> tuple[State, dict[str, Tensor]]
             **numbers,
             best_score=None if score is None else tuple(score),
             totals=Totals(_part(tensors, "sums"), counts),
-            best=_part(tensors, "best"),
+            # Of a finished run these are for `load_model`: a phase that follows begins without.
+            best={} if score is None else _part(tensors, "best"),
+            average=_part(tensors, "average"),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise _damaged(newest(run)) from error
@@ -128,6 +133,14 @@ def _named(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def _part(tensors: dict[str, Tensor], prefix: str, separator: str = "/") -> dict[str, Tensor]:
     start = prefix + separator
     return {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}
+
+
+def _weights(run: RunFolder, which: Which | None) -> dict[str, Tensor]:
+    """The model's tensors; what is not stored apart is as in `model/…`."""
+    tensors, numbers = _read(run)
+    which = which or numbers.get("keep", "best")
+    apart = _part(tensors, str(which)) or _part(tensors, "average")
+    return {**_part(tensors, "model"), **apart}
 
 
 def _read(run: RunFolder) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -2,8 +2,8 @@
 
     for each phase: choose what moves, build its optimiser
         for each epoch: draw its order from (seed, phase, epoch)
-            for each batch: augment, loss, backward, update, count
-            validate (every so many epochs), keep the best, tell the observers
+            for each batch: augment, loss, backward, penalties, update, average, count
+            validate the averaged weights (every so many epochs), keep the best, tell the observers
             save (every few seconds, and at the end of a phase)
 
 Sums stay on the device and are read when something is shown. Order, augmentation and dropout
@@ -13,10 +13,9 @@ same bits on CPU as one that was not.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -24,7 +23,6 @@ from torch import Tensor
 
 from latens import catalog
 from latens.data.batches import Batch, Batches
-from latens.errors import TrainingError
 from latens.metrics import Totals
 from latens.nn.model import Model
 from latens.objectives._step import Objective
@@ -32,7 +30,10 @@ from latens.runs.folder import RunFolder
 from latens.seeds import fold
 from latens.spec import AugmentSpec, PhaseSpec, TrainSpec
 from latens.train import checkpoint, optimizers, schedules
+from latens.train.average import Average
+from latens.train.clock import Clock
 from latens.train.device import Placement
+from latens.train.finite import failure_noted, finite, refuse_broken
 from latens.train.interrupt import Interrupt
 from latens.train.records import EpochRecord, Observer, StepRecord
 from latens.train.state import State
@@ -57,36 +58,50 @@ class Training:
     run: RunFolder | None = None
     observers: Sequence[Observer] = ()
 
+    def batch_size(self, epoch: int) -> int:
+        """Images a batch in this epoch of a phase: it may double every so many epochs."""
+        first, every = self.batches.batch_size, self.spec.double_batch_every
+        if every is None:
+            return first
+        return max(first, min(self.spec.largest_batch, first << (epoch // every)))
+
 
 def fit(training: Training) -> State:
     """Train through all phases; the model ends with the weights that the spec says to keep.
 
     Goes on where the run's newest checkpoint stands, if it has one.
 
-    Raises `TrainingError` if the loss stops being finite, `Interrupted` on Ctrl-C.
+    Raises `TrainingError` if the loss stops being finite, `Interrupted` on Ctrl-C, `RunError` if
+    another process is training this run.
     """
     t = training
     t.model.to(t.placement.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    state, optimizer_tensors = _start(t)
     stop = False  # an observer's answer: it ends this epoch, this phase and those to come
-    with _dropout_apart(t.placement.device), Interrupt() as interrupt:
-        clock = _Clock(state)
+    alone = t.run.alone() if t.run else nullcontext()
+    with alone, failure_noted(t.run), _random_apart(t), Interrupt() as interrupt:
+        state, optimizer_tensors = _start(t)
+        clock = Clock(state.seconds, show_every=SHOW_SECONDS, save_every=SAVE_SECONDS)
         for number in range(state.phase, len(t.phases)):
             phase = t.phases[number]
-            optimizer = optimizers.build(phase, _moving(t.model, phase))
+            moving = _moving(t.model, phase)
+            optimizer = optimizers.build(phase, moving)
             checkpoint.restore_optimizer(optimizer, optimizer_tensors)
             optimizer_tensors = {}
+            average = Average(t.spec.average, t.model, state)
             for epoch in range(state.epoch, phase.epochs):
                 _choose_modes(t.model, phase)
-                started, first = time.perf_counter(), state.step
-                for step, batch in enumerate(t.batches.epoch(_place(number, epoch), first), first):
-                    _set_rate(optimizer, _rate(t, phase, epoch, step))
+                size, place = t.batch_size(epoch), _place(number, epoch)
+                started, first, steps = time.perf_counter(), state.step, t.batches.steps(size)
+                for step, batch in enumerate(t.batches.epoch(place, first, size), first):
+                    _set_rate(optimizer, _rate(phase, epoch + step / steps, state))
                     batch = _prepared(t, batch, (number, epoch, step))
                     with torch.autocast(t.placement.device.type, t.placement.dtype, _mixed(t)):
                         loss, sums = t.objective.step(t.model, batch)
                     loss.backward()  # type: ignore[no-untyped-call]
+                    optimizers.penalise(phase, moving)
                     optimizer.step()
                     optimizer.zero_grad()
+                    average.update()
                     state.totals.add(sums)
                     state.step, state.updates = step + 1, state.updates + 1
                     stop = clock.show_due() and _tell(t, _step_record(t, state, phase, clock))
@@ -98,24 +113,25 @@ def fit(training: Training) -> State:
                 if not (stop or _validation_due(t, phase, epoch)):
                     state.epoch, state.step = epoch + 1, 0
                     continue
-                train = _finite(state.totals.read(), phase, epoch)
+                train = finite(state.totals.read(), phase, epoch)
+                rate = _rate(phase, epoch + (state.step - 1) / steps, state)
                 seconds = time.perf_counter() - started
-                speed = (state.step - first) / len(t.batches) * t.batches.examples / seconds
-                val = _finite(validate(t), phase, epoch)
-                _keep_best(t, state, val)
+                speed = (state.step - first) / steps * t.batches.examples / seconds
+                with average.in_place():
+                    val = finite(validate(t), phase, epoch)
+                    _keep_best(t, state, phase, val)
                 state.seconds = clock.elapsed()
                 record = EpochRecord(
                     phase.name, epoch + 1, phase.epochs, state.updates, state.seconds,
-                    speed, _rate(t, phase, epoch, state.step - 1), train, val,
+                    speed, rate, train, val,
                 )  # fmt: skip
-                if t.run:
-                    t.run.append_metrics(record.to_dict())
+                _write(t, record)
                 stop = _tell(t, record) or stop
                 state.begin_epoch(epoch + 1)
                 if stop or _patience_is_over(t, state):
                     break
-            _take_kept(t, state)
-            state.begin_phase(len(t.phases) if stop else number + 1)
+            average.settle()
+            _end_phase(t, state, len(t.phases) if stop else number + 1)
             _save(t, state, phase, None, clock)
             if stop:
                 break
@@ -124,37 +140,19 @@ def fit(training: Training) -> State:
 
 @torch.no_grad()
 def validate(training: Training) -> dict[str, float]:
-    """The metrics over the validation images, with the model in evaluation mode."""
+    """The metrics over the validation images, with the model in evaluation mode.
+
+    What an objective draws (noise, a code) is the same at each validation.
+    """
     t = training
     t.model.eval()
     totals = Totals()
-    for batch in t.validation.in_order():
-        with torch.autocast(t.placement.device.type, t.placement.dtype, _mixed(t)):
-            totals.add(t.objective.step(t.model, batch).sums)
+    with _random_apart(t):
+        for number, batch in enumerate(t.validation.in_order()):
+            torch.manual_seed(fold(t.spec.seed, "validation", number))
+            with torch.autocast(t.placement.device.type, t.placement.dtype, _mixed(t)):
+                totals.add(t.objective.step(t.model, batch).sums)
     return totals.read()
-
-
-class _Clock:
-    """When to show and when to save, and how long it has been over all sittings."""
-
-    def __init__(self, state: State) -> None:
-        self._zero = time.perf_counter() - state.seconds
-        self._shown = self._saved = time.perf_counter()
-
-    def elapsed(self) -> float:
-        return time.perf_counter() - self._zero
-
-    def show_due(self) -> bool:
-        due = time.perf_counter() - self._shown > SHOW_SECONDS
-        if due:
-            self._shown = time.perf_counter()
-        return due
-
-    def save_due(self) -> bool:
-        return time.perf_counter() - self._saved > SAVE_SECONDS
-
-    def saved(self) -> None:
-        self._saved = time.perf_counter()
 
 
 def _start(t: Training) -> tuple[State, dict[str, Tensor]]:
@@ -163,7 +161,7 @@ def _start(t: Training) -> tuple[State, dict[str, Tensor]]:
         device = t.placement.device
         state.totals.sums = {n: s.to(device) for n, s in state.totals.sums.items()}
         return state, tensors
-    return State(), {}
+    return State(keep=t.spec.keep), {}
 
 
 def _moving(model: Model, phase: PhaseSpec) -> list[torch.nn.Parameter]:
@@ -205,10 +203,10 @@ def _augmentation(spec: AugmentSpec) -> Augment:
     return apply
 
 
-def _rate(t: Training, phase: PhaseSpec, epoch: int, step: int) -> float:
-    """The learning rate of this step of a phase."""
-    done, total = epoch * len(t.batches) + step, phase.epochs * len(t.batches)
-    return phase.learning_rate * schedules.factor(phase.schedule, done, total)
+def _rate(phase: PhaseSpec, done: float, state: State) -> float:
+    """The learning rate after `done` epochs of the phase."""
+    factor = schedules.factor(phase.schedule, done, phase.epochs, state.drops)
+    return phase.learning_rate * factor
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
@@ -220,16 +218,25 @@ def _mixed(t: Training) -> bool:
     return t.placement.dtype != torch.float32
 
 
-def _dropout_apart(device: torch.device) -> AbstractContextManager[None]:
+def _random_apart(t: Training) -> AbstractContextManager[None]:
     """Leave the caller's own random state as it was."""
+    device = t.placement.device
     return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 
-def _step_record(t: Training, state: State, phase: PhaseSpec, clock: _Clock) -> StepRecord:
+def _step_record(t: Training, state: State, phase: PhaseSpec, clock: Clock) -> StepRecord:
+    steps = t.batches.steps(t.batch_size(state.epoch))
     return StepRecord(
-        phase.name, len(t.phases), state.epoch + 1, phase.epochs, state.step, len(t.batches),
-        clock.elapsed(), _finite(state.totals.read(), phase, state.epoch),
+        phase.name, len(t.phases), state.epoch + 1, phase.epochs, state.step, steps,
+        clock.elapsed(), finite(state.totals.read(), phase, state.epoch),
     )  # fmt: skip
+
+
+def _write(t: Training, record: EpochRecord) -> None:
+    """Note the epoch in the run; its numbers are good, so an old failure is over."""
+    if t.run:
+        t.run.append_metrics(record.to_dict())
+        t.run.clear_failure()
 
 
 def _tell(t: Training, record: StepRecord | EpochRecord) -> bool:
@@ -237,51 +244,39 @@ def _tell(t: Training, record: StepRecord | EpochRecord) -> bool:
     return any([observer(record) is True for observer in t.observers])
 
 
-def _finite(values: dict[str, float], phase: PhaseSpec, epoch: int) -> dict[str, float]:
-    for name, value in values.items():
-        if not math.isfinite(value):
-            raise _not_finite(f"a finite {name}; it became {value} in epoch {epoch + 1}", phase)
-    return values
-
-
-def _not_finite(what: str, phase: PhaseSpec) -> TrainingError:
-    return TrainingError(
-        f"Expected {what} of phase {phase.name!r}.",
-        hint=f"Lower --learning-rate (it is {phase.learning_rate:g}).",
-        code="not-finite",
-    )
-
-
 def _validation_due(t: Training, phase: PhaseSpec, epoch: int) -> bool:
     """Every so many epochs and after the last; the sums of skipped epochs go on growing."""
     return (epoch + 1) % t.spec.validate_every == 0 or epoch + 1 == phase.epochs
 
 
-def _keep_best(t: Training, state: State, val: dict[str, float]) -> None:
+def _keep_best(t: Training, state: State, phase: PhaseSpec, val: dict[str, float]) -> None:
+    """Copy the weights if they are the best so far; let the rate drop if it has been long."""
     score = t.objective.score(val)
-    if state.best_score is not None and score <= state.best_score:
-        state.stale += 1
+    if state.best_score is None or score > state.best_score:
+        state.best_score, state.best_epoch, state.stale = score, state.epoch + 1, 0
+        state.best = _copy_of(t.model)
         return
-    state.best_score, state.best_epoch, state.stale = score, state.epoch + 1, 0
-    if t.spec.keep == "best":
-        state.best = {name: value.clone() for name, value in t.model.state_dict().items()}
+    state.stale += 1
+    state.drops += schedules.drops(phase.schedule, state.stale)
 
 
 def _patience_is_over(t: Training, state: State) -> bool:
     return t.spec.early_stopping is not None and state.stale >= t.spec.early_stopping
 
 
-def _take_kept(t: Training, state: State) -> None:
-    """The phase ends with its best weights, if the spec keeps the best."""
-    if state.best:
-        t.model.load_state_dict(state.best)
+def _end_phase(t: Training, state: State, following: int) -> None:
+    """Take the weights that the spec keeps; after the last phase the others stay in the state."""
+    best, last = state.best, _copy_of(t.model)
+    differ, keep_best = state.best_epoch != state.epoch, t.spec.keep == "best"
+    if differ and keep_best:
+        t.model.load_state_dict(best)
+    state.begin_phase(following)
+    if differ and following == len(t.phases):
+        state.best, state.last = ({}, last) if keep_best else (best, {})
 
 
-def _refuse_broken(model: Model, phase: PhaseSpec) -> None:
-    """Weights that are not finite must never take the place of a good checkpoint."""
-    for name, value in model.state_dict().items():
-        if value.is_floating_point() and not value.isfinite().all():
-            raise _not_finite(f"finite weights; {name} stopped being so in an epoch", phase)
+def _copy_of(model: Model) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in model.state_dict().items()}
 
 
 def _save(
@@ -289,10 +284,10 @@ def _save(
     state: State,
     phase: PhaseSpec,
     optimizer: torch.optim.Optimizer | None,
-    clock: _Clock,
+    clock: Clock,
 ) -> None:
     state.seconds = clock.elapsed()
     if t.run:
-        _refuse_broken(t.model, phase)
+        refuse_broken(t.model, phase)
         checkpoint.save_checkpoint(t.run, state, t.model, optimizer)
     clock.saved()

@@ -23,7 +23,8 @@ class Muon(torch.optim.Optimizer):
         parameters: those to train; the first and last layers' ought to be in `adam`.
         lr: of the orthogonal updates, whose root mean square is 1 over the shorter side.
         adam: parameters that Adam trains instead, at `adam_ratio` times the rate.
-        weight_decay: each update also shrinks a parameter by this times its rate, as AdamW does.
+        weight_decay: each update also shrinks a kernel or matrix by this times its rate, as AdamW
+            does. Vectors (biases, scales of batch normalisation) are left as they are.
     """
 
     def __init__(
@@ -36,9 +37,11 @@ class Muon(torch.optim.Optimizer):
         momentum: float = 0.95,
         weight_decay: float = 0.0,
     ) -> None:
+        adam = list(adam)
         groups: list[dict[str, Any]] = [
             {"params": list(parameters), "adam": False},
-            {"params": list(adam), "adam": True},
+            {"params": [p for p in adam if p.ndim >= 2], "adam": True},
+            {"params": [p for p in adam if p.ndim < 2], "adam": True, "weight_decay": 0.0},
         ]
         groups = [g for g in groups if g["params"]]
         common = {"momentum": momentum, "adam_ratio": adam_ratio, "weight_decay": weight_decay}

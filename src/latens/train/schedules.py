@@ -1,14 +1,27 @@
-"""Learning-rate schedules: a factor of the peak rate that follows from the step alone."""
+"""Learning-rate schedules: a factor of the peak rate.
+
+It follows from how far the phase has come, in epochs and their fractions, so that a batch size
+that grows changes the steps of an epoch and not the shape of the curve. `plateau` follows from
+the validations besides: from how often `drops` has said yes.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 
+PLATEAU_FACTOR = 0.3
+PLATEAU_PATIENCE = 3
 
-def factor(schedule: str, step: int, total: int) -> float:
-    """The learning rate at `step` (from 0) of `total`, as a fraction of its peak."""
-    return _SCHEDULES[schedule](step / max(1, total))
+
+def factor(schedule: str, done: float, total: float, drops: int = 0) -> float:
+    """The learning rate at `done` of `total` epochs or steps, as a fraction of its peak."""
+    return _SCHEDULES[schedule](done / max(1, total)) * PLATEAU_FACTOR**drops
+
+
+def drops(schedule: str, stale: int) -> bool:
+    """Whether the rate drops now that `stale` validations in a row brought no better score."""
+    return schedule == "plateau" and stale > 0 and stale % PLATEAU_PATIENCE == 0
 
 
 def _one_cycle(t: float) -> float:
@@ -34,4 +47,5 @@ _SCHEDULES: dict[str, Callable[[float], float]] = {
     "cosine": _cosine,
     "linear": _linear,
     "one-cycle": _one_cycle,
+    "plateau": lambda t: 1.0,
 }

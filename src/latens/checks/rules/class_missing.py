@@ -13,10 +13,14 @@ from latens.data.image_set import ImageSet
 
 
 def check(context: Context) -> Finding | None:
-    """Needs labelled `images`, and `train_index` or `test_index`."""
+    """Needs labelled `images`, and `labelled_index`, `train_index` or `test_index`.
+
+    With few labels a class may have training images and still no label to be learned from.
+    """
     if context.images is None or context.images.labels is None:
         return None
-    parts = {"training": context.train_index, "test": context.test_index}
+    learned = context.train_index if context.labelled_index is None else context.labelled_index
+    parts = {"labelled training": learned, "test": context.test_index}
     missing = {
         name: _missing(context.images, index) for name, index in parts.items() if index is not None
     }

@@ -26,14 +26,31 @@ def check(context: Context) -> Finding | None:
     )
 
 
+def comparable(context: Context) -> bool:
+    """Whether it can be known which of the test images the pretraining used."""
+    images, other = context.images, context.pretrain_images
+    if images is None or context.pretrain_index is None:
+        return False
+    if _same_set(context):
+        return True
+    return other is not None and other.shape == images.shape
+
+
+def _same_set(context: Context) -> bool:
+    images = context.images
+    assert images is not None
+    known = context.pretrain_fingerprint is not None
+    same = known and context.pretrain_fingerprint == images.fingerprint
+    return same or context.pretrain_images is images
+
+
 def _seen(context: Context) -> int:
     """How many test images the pretraining used; 0 also where that cannot be known."""
     images, test, before = context.images, context.test_index, context.pretrain_index
-    if images is None or test is None or before is None:
+    if images is None or test is None or before is None or not comparable(context):
         return 0
-    if context.pretrain_fingerprint == images.fingerprint or context.pretrain_images is images:
+    if _same_set(context):
         return int(np.isin(test, before).sum())
-    if context.pretrain_images is None:
-        return 0
+    assert context.pretrain_images is not None
     known = set(image_hashes(context.pretrain_images, before))
     return sum(code in known for code in image_hashes(images, test))

@@ -7,12 +7,17 @@ from latens.data.finding import Finding
 
 
 def check(context: Context) -> Finding | None:
-    """Needs `code_size` and `pixels`."""
+    """Needs `code_size` and `pixels`; `spec` tells whether copying would help at all.
+
+    A denoiser cannot copy its input, nor can what fills in hidden patches (Vincent et al. 2008).
+    """
     if context.code_size is None or context.pixels is None or context.code_size < context.pixels:
+        return None
+    if context.spec is not None and context.spec.objective.kind in ("denoise", "masked"):
         return None
     return Finding(
         "wide-code",
         "warning",
-        f"The code has {context.code_size} numbers for an image of {context.pixels}: it can copy "
-        "the image, so a small error shows no learning. Choose a smaller --latent.",
+        f"The code has {context.code_size:,} numbers for an image of {context.pixels:,}: it can "
+        "copy the image, so a small error shows no learning. Choose a smaller --latent.",
     )

@@ -13,7 +13,7 @@ from latens.data.arrays import from_arrays
 from latens.data.convert import Size
 from latens.data.image_set import ImageSet
 from latens.data.pictures import Allocate, in_memory
-from latens.errors import DataError
+from latens.errors import DataError, plural
 from latens.progress import Progress, silent
 
 DESCRIPTION = "NumPy files: .npy [N, ...], .npz with images/labels or x_train/y_train/x_test/y_test"
@@ -48,11 +48,23 @@ def read(
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(
-            f"Expected a complete NumPy file of numbers; {path.name} is not ({error}).",
-            hint="Save it again with np.save or np.savez, without object arrays.",
-            code="bad-numpy",
-        ) from error
+        raise _bad(path, error) from error
+
+
+def _bad(path: Path, error: Exception) -> DataError:
+    """What is wrong with a file; NumPy itself would advise to load it in a way that runs code."""
+    words = str(error).lower()
+    if not _is_npy(path) and not zipfile.is_zipfile(path):
+        came = f"{path.name} is of another kind, cut off or damaged"
+    elif "object" in words or "pickle" in words:
+        came = f"{path.name} holds Python objects"
+    else:
+        came = f"{path.name} is cut off or damaged ({error})"
+    return DataError(
+        f"Expected a complete NumPy file of numbers; {came}.",
+        hint="Save it again with np.save or np.savez, without object arrays.",
+        code="bad-numpy",
+    )
 
 
 def _is_npy(path: Path) -> bool:
@@ -101,7 +113,7 @@ def _in_parts(
         x_val, y_val = part("val")
         x = np.concatenate([x, x_val])
         y = None if y is None or y_val is None else np.concatenate([y, y_val])
-        notes.append(f"{len(x_val)} images of the validation part were joined to training.")
+        notes.append(f"{plural(len(x_val), 'image')} of the validation part joined training.")
     test = part("test") if key["test", images] in loaded.files else None
     images_set = from_arrays(x, y, test=test, class_names=class_names, name=path.stem)
     return images_set.with_notes(*notes)

@@ -134,8 +134,8 @@ def _column(rows: list[tuple[str, dict[str, Any]]], key: str) -> Matrix:
 
 
 def _share_axis(ax: Axes, lowest: float) -> None:
-    start = max(0.0, np.floor(lowest * 20 - 0.2) / 20)
-    ax.set_xlim(min(start, 0.9), 1.0)
+    start = min(max(0.0, np.floor(lowest * 20 - 0.2) / 20), 0.9)
+    ax.set_xlim(start - 0.03 * (1 - start), 1.0)  # a marker at the very edge would hide a name
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.4g}"))
 
 
@@ -194,5 +194,5 @@ def _prediction(
     chances = arrays["probabilities"][index]
     said = int(np.argmax(chances))
     true = int(arrays["labels"][index])
-    name = {number: style.label(text, 10) for number, text in enumerate(names)}
+    name = {number: style.label(text, 12) for number, text in enumerate(names)}
     return name.get(said, f"{said}"), name.get(true, f"{true}"), words.percent(chances[said], 0)

@@ -16,10 +16,12 @@ CAPTIONS = {
     "reconstructions": "Original images, above what the decoder made of their codes, above the "
     "difference of the two (white where there is none). The number is the mean squared error "
     "of that image, with pixels from 0 to 1.",
+    "mended": "Original images, above what the network was given, above what it made of that, "
+    "above the difference to the original (white where there is none). The number is the mean "
+    "squared error.",
 }
-PICTURES = frozenset({"reconstructions"})
+PICTURES = frozenset({"reconstructions", "mended"})
 MOST = 20
-ROWS = ("original", "rebuilt", "difference")
 _DIFFERENCE = LinearSegmentedColormap.from_list(
     "difference", [style.PAPER, style.VERMILLION, "#300"]
 )
@@ -28,30 +30,42 @@ Pixels = npt.NDArray[np.uint8]
 
 @style.styled
 def draw(result: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Figure]:
-    """At most 20 images. `arrays`: originals and reconstructions, uint8 ``[K, C, H, W]``."""
-    originals, rebuilt = arrays.get("originals"), arrays.get("reconstructions")
-    if originals is None or rebuilt is None or not len(originals):
-        return {}
-    return {"reconstructions": _sheet(originals[:MOST], rebuilt[:MOST])}
+    """At most 20 images. `arrays`: originals and reconstructions, uint8 ``[K, C, H, W]``; where the
+    input was spoilt also corrupted and denoised."""
+    originals = arrays.get("originals", np.zeros(0, np.uint8))[:MOST]
+    figures = {}
+    if len(originals) and "reconstructions" in arrays:
+        rebuilt = arrays["reconstructions"][:MOST]
+        figures["reconstructions"] = _sheet({"original": originals, "rebuilt": rebuilt})
+    if len(originals) and {"corrupted", "denoised"} <= set(arrays):
+        given, mended = arrays["corrupted"][:MOST], arrays["denoised"][:MOST]
+        figures["mended"] = _sheet({"original": originals, "given": given, "mended": mended})
+    return figures
 
 
-def _sheet(originals: Pixels, rebuilt: Pixels) -> Figure:
+def _sheet(layers: dict[str, Pixels]) -> Figure:
+    """A row for each layer, and one for the difference of the first and the last."""
+    originals, rebuilt = (list(layers.values())[i] for i in (0, -1))
+    names = [*layers, "difference"]
     count, _, high, wide = originals.shape
     columns = pictures.columns_for(high, wide, count)
     cell = _cell(high, wide, columns)
-    blocks = -(-count // columns)
-    sheet = pictures.Sheet(columns, 3 * blocks, cell, below=0.26, block=3, left=0.25)
+    block = len(names)
+    sheet = pictures.Sheet(
+        columns, block * -(-count // columns), cell, below=0.26, block=block, left=0.25
+    )
     figure, ax = pictures.blank(sheet)
-    layers = (pictures.to_rgb(originals), pictures.to_rgb(rebuilt), _difference(originals, rebuilt))
+    shown = [pictures.to_rgb(layer) for layer in layers.values()]
+    shown.append(_difference(originals, rebuilt))
     errors = np.square(originals / 255.0 - rebuilt / 255.0).mean(axis=(1, 2, 3))
     for index, error in enumerate(errors):
-        block, column = divmod(index, columns)
-        for row, layer in enumerate(layers, start=3 * block):
+        first, column = index // columns * block, index % columns
+        for row, layer in enumerate(shown, start=first):
             pictures.put(ax, layer[index], sheet.corner(row, column), cell)
-        place = sheet.under(3 * block + 2, column)
+        place = sheet.under(first + block - 1, column)
         text = words.number(error, 2)
         ax.text(*place, text, ha="center", va="top", fontsize=8, color=style.MUTED)
-    _name_rows(ax, sheet)
+    _name_rows(ax, sheet, names)
     return figure
 
 
@@ -68,9 +82,9 @@ def _difference(originals: Pixels, rebuilt: Pixels) -> Pixels:
     return np.asarray(_DIFFERENCE(np.clip(gap / top, 0, 1), bytes=True)[..., :3], dtype=np.uint8)
 
 
-def _name_rows(ax: Axes, sheet: pictures.Sheet) -> None:
+def _name_rows(ax: Axes, sheet: pictures.Sheet, names: list[str]) -> None:
     for row in range(sheet.rows):
         _, top = sheet.corner(row, 0)
         place = (0.13, top + sheet.cell[1] / 2)
         look: dict[str, Any] = {"fontsize": 7.5, "color": style.MUTED}
-        ax.text(*place, ROWS[row % 3], rotation=90, ha="center", va="center", **look)
+        ax.text(*place, names[row % len(names)], rotation=90, ha="center", va="center", **look)

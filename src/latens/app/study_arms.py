@@ -1,0 +1,189 @@
+"""Training the arms of a study, seed by seed, and reading what came of each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from latens.app.classify import classify
+from latens.app.evaluate import autoencoder_result, classifier_result
+from latens.app.opening import read_data
+from latens.app.pretrain import pretrain
+from latens.app.training import load_trained, stored_split
+from latens.data.image_set import ImageSet
+from latens.data.split import Split
+from latens.evaluation.through import passed_through
+from latens.nn.model import Model
+from latens.progress import Progress, silent
+from latens.runs.folder import RunFolder
+from latens.spec import DataSpec, RunSpec, parse
+from latens.studies._study import Arm, Scale
+from latens.train.device import place
+from latens.train.records import Observer
+
+SMOKE_DATA = "digits"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A finished training, in memory."""
+
+    run: RunFolder
+    spec: RunSpec
+    model: Model
+    images: ImageSet
+    split: Split
+    device: torch.device
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one training came to; `correct` is right or wrong for each test image."""
+
+    val: float
+    test: float
+    seconds: float
+    epochs: int
+    parameters: int
+    code: int
+    val_error: float | None = None
+    correct: npt.NDArray[np.bool_] | None = None
+
+
+@dataclass
+class Trainings:
+    """The trainings of a study: each arm and seed a run of its own under `runs/`.
+
+    A run's name holds a hash of what was asked, so that a changed arm is trained anew and one
+    that is there is never trained twice.
+    """
+
+    folder: Path
+    data: str
+    scale: Scale
+    seeds: Sequence[int]
+    options: dict[str, Any]
+    observers: Sequence[Observer] = ()
+    progress: Progress = silent
+    arms: dict[str, Arm] = field(default_factory=dict)
+    _images: dict[str, ImageSet] = field(default_factory=dict)
+
+    def train(self, arm: Arm, seed: int) -> Outcome:
+        """Train and test what is not there yet; the outcome."""
+        path = self._path(arm, seed)
+        if not _finished(path):
+            self._train(arm, seed, path)
+        return self._outcome(arm, RunFolder.open(path), seed)
+
+    def opened(self, arm: str, seed: int) -> Opened:
+        """The finished training of an arm, with its model on its device."""
+        found = self.arms[arm]
+        run = RunFolder.open(self._path(found, seed))
+        images = self.images(found, seed)
+        spec, model = load_trained(run, images)
+        device = place(spec.train).device
+        return Opened(run, spec, model.to(device), images, stored_split(run), device)
+
+    def images(self, arm: Arm, seed: int) -> ImageSet:
+        """What an arm is trained on: read once, or given back by another arm's autoencoder."""
+        name = SMOKE_DATA if self.scale == "smoke" else arm.data or self.data
+        key = json.dumps([name, _conversion(arm)])
+        if key not in self._images:
+            spec = parse(DataSpec, {"source": name, **_conversion(arm)})
+            self._images[key] = read_data(name, spec, self.progress)
+        if arm.through is None:
+            return self._images[key]
+        key = json.dumps([key, self._path(self.arms[arm.through], seed).name])
+        if key not in self._images:
+            self._images[key] = self._given_back(arm, seed)
+        return self._images[key]
+
+    def _given_back(self, arm: Arm, seed: int) -> ImageSet:
+        """An arm's images, corrupted as its denoiser was trained for, and given back by it."""
+        plain = self.images(replace(arm, through=None), seed)
+        denoiser = self.opened(str(arm.through), seed)
+        corruptions = getattr(denoiser.spec.objective, "corruptions", ())
+        return passed_through(denoiser.model, plain, corruptions, seed=seed, progress=self.progress)
+
+    def _train(self, arm: Arm, seed: int, path: Path) -> None:
+        asked: dict[str, Any] = {
+            **self.options, **arm.options, "out": path, "seed": seed,
+            "observers": self.observers, "progress": self.progress, "report": False,
+        }  # fmt: skip
+        images = self.images(arm, seed)
+        for converted in ("size", "channels", "keep"):
+            asked.pop(converted, None)
+        if arm.task == "pretrain":
+            pretrain(images, **asked)
+        else:
+            classify(images, encoder=self._encoder(arm, seed), **asked)
+
+    def _encoder(self, arm: Arm, seed: int) -> Path | None:
+        return self._path(self.arms[arm.encoder], seed) if arm.encoder else None
+
+    def _outcome(self, arm: Arm, run: RunFolder, seed: int) -> Outcome:
+        training, _ = run.result("training")
+        common: dict[str, Any] = {
+            "seconds": float(training["train_seconds"]),
+            "epochs": int(training["epochs"]),
+            "parameters": int(run.environment()["parameters"]),
+        }
+        if arm.task == "pretrain":
+            return self._error(arm, run, seed, common)
+        if "classification" not in run.results():
+            images = self.images(arm, seed)
+            classifier_result(run, images, place(parse(RunSpec, run.spec()).train).device)
+        _, arrays = run.result("classification")
+        correct = arrays["probabilities"].argmax(1) == arrays["labels"]
+        return Outcome(
+            val=training["val"]["accuracy"], test=float(correct.mean()), correct=correct, code=0,
+            **common,
+        )  # fmt: skip
+
+    def _error(self, arm: Arm, run: RunFolder, seed: int, common: dict[str, Any]) -> Outcome:
+        if "reconstruction-test" not in run.results():
+            images = self.images(arm, seed)
+            autoencoder_result(run, images, place(parse(RunSpec, run.spec()).train).device)
+        validation, _ = run.result("reconstruction")
+        test, _ = run.result("reconstruction-test")
+        name = "noisy_mse" if "noisy_mse" in validation else "mse"
+        return Outcome(
+            val=-validation[name], test=test[name], val_error=validation[name],
+            code=validation["code"], **common,
+        )  # fmt: skip
+
+    def _path(self, arm: Arm, seed: int) -> Path:
+        slug = re.sub(r"[^a-z0-9.]+", "-", arm.name.lower()).strip("-")
+        return self.folder / "runs" / f"{slug}-{self._hash(arm)[:8]}-seed{seed}"
+
+    def _hash(self, arm: Arm) -> str:
+        """Of everything that decides what an arm is trained to do."""
+        before = [self._hash(self.arms[n]) for n in (arm.encoder, arm.through) if n]
+        asked = [arm.task, dict(arm.options), arm.data, self.data, self.scale, before]
+        return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _conversion(arm: Arm) -> dict[str, Any]:
+    names = ("size", "channels", "keep")
+    return {name: arm.options[name] for name in names if name in arm.options}
+
+
+def _finished(path: Path) -> bool:
+    """Whether the run at `path` is complete; an unfinished one makes room to be trained again."""
+    if not path.exists():
+        return False
+    run = RunFolder.open(path)
+    if run.finished and "findings" in run.results():  # the last that a training writes
+        return True
+    shutil.rmtree(path)
+    return False

@@ -1,0 +1,39 @@
+"""What is said before a training begins, while there is still time to stop it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from latens.checks.context import Context
+from latens.checks.run import run_checks
+from latens.data.image_set import ImageSet
+from latens.nn.model import Model, count_parameters
+from latens.spec import RunSpec
+
+Tell = Callable[[str], None]
+
+
+def mute(line: str) -> None:
+    """Say nothing."""
+
+
+def announce(spec: RunSpec, images: ImageSet, model: Model, where: str, tell: Tell) -> None:
+    """What is going to be trained and `where`, and what is wrong with it already."""
+    for note in images.notes:
+        tell(f"Note: {note}")
+    channels, height, width = images.shape
+    pretraining = spec.task == "pretrain"
+    code = f", {model.code_size:,} numbers in the code" if pretraining else ""
+    tell(
+        f"{images.name}: {_count(len(images), 'image')} of {height}x{width}, "
+        f"{_count(channels, 'channel')}; {count_parameters(model):,} parameters{code}; {where}"
+    )
+    if pretraining:
+        pixels = math.prod(images.shape)
+        for finding in run_checks(Context(spec=spec, code_size=model.code_size, pixels=pixels)):
+            tell(f"{finding.severity.capitalize()}: {finding.message}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

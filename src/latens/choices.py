@@ -1,0 +1,22 @@
+"""The names that specs, Python and the command line choose among; nothing is imported for them."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+Activation: TypeAlias = Literal["relu", "gelu", "silu", "elu", "tanh"]
+Balance: TypeAlias = Literal["none", "class-weights", "balanced-softmax", "logit-adjustment"]
+HeadKind: TypeAlias = Literal["dense", "conv1d", "conv2d"]
+Keep: TypeAlias = Literal["best", "last"]
+Likelihood: TypeAlias = Literal["bernoulli", "gaussian"]
+Loss: TypeAlias = Literal["mse", "bce"]
+Mode: TypeAlias = Literal["frozen", "two-phase", "fine-tune", "scratch"]
+Network: TypeAlias = Literal["conv", "mlp", "residual"]
+Naming: TypeAlias = Literal["classify", "joint"]
+"""Objectives that name classes."""
+Optimizer: TypeAlias = Literal["adam", "adamw", "muon", "rmsprop", "sgd"]
+Pool: TypeAlias = Literal["flatten", "mean", "mean-max"]
+Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
+Rebuilding: TypeAlias = Literal["reconstruct", "denoise", "masked", "vae"]
+"""Objectives that give images back."""
+Schedule: TypeAlias = Literal["constant", "cosine", "linear", "one-cycle", "plateau"]

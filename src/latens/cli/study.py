@@ -1,0 +1,125 @@
+"""`latens study`: the questions of the reports, and others, run and answered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from latens.cli import options as o
+from latens.cli.screen import Screen, duration
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="See 'latens study list'.")]
+ScaleOption = Annotated[
+    Literal["smoke", "quick", "full"],
+    typer.Option("--scale", help="smoke: under a minute; quick: 10 to 20 minutes; full: all."),
+]
+Folder = Annotated[
+    Path | None, typer.Option(help="The study's folder.", show_default="studies/NAME-SCALE")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands of this file."""
+    group = typer.Typer(help="Questions with arms, seeds and a verdict.", no_args_is_help=True)
+    group.command("list")(list_studies)
+    group.command("run")(run)
+    group.command("report")(report)
+    app.add_typer(group, name="study")
+
+
+def list_studies(json: o.Json = False) -> None:
+    """List the studies that there are.
+
+    Example:  latens study list
+    """
+    from latens.studies import listed
+
+    screen = Screen(as_json=json)
+    found = listed()
+    screen.document(found)
+    rows = [[s["name"], s["question"], s["data"], f"{s['minutes']} min"] for s in found]
+    screen.table("", ["name", "question", "data", "quick"], rows, right=("quick",))
+    screen.next(f"latens study run {found[0]['name']} --scale smoke")
+
+
+def run(
+    name: Name,
+    scale: ScaleOption = "quick",
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Repetitions.", show_default="the study's own")
+    ] = None,
+    out: Folder = None,
+    data: Annotated[
+        str | None, typer.Option(help="Other images than the study's own.", metavar="DATA")
+    ] = None,
+    device: o.Device = "auto",
+    threads: o.Threads = None,
+    json: o.Json = False,
+) -> None:
+    """Run a study, or go on with it where it stopped.
+
+    Example:  latens study run mnist-two-phase --scale smoke
+    """
+    screen = Screen(as_json=json)
+    with screen.bars() as watch:
+        watch.progress("loading torch", 0, 1)
+        from latens.app import study as app
+
+        watch.progress("loading torch", 1, 1)
+        result = app.run(
+            name, scale=scale, seeds=seeds, out=out, data=data,
+            options={"device": device, "threads": threads},
+            observers=[watch.observer], progress=watch.progress,
+        )  # fmt: skip
+    _show(screen, result)
+
+
+def report(
+    name: Name,
+    scale: ScaleOption = "quick",
+    out: Folder = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write DIR/NAME.md, its numbers and pictures as well."),
+    ] = None,
+    json: o.Json = False,
+) -> None:
+    """Show what a study found, and draw its page again.
+
+    Example:  latens study report mnist-two-phase --to docs/results
+    """
+    screen = Screen(as_json=json)
+    with screen.bars() as watch:
+        watch.progress("drawing", 0, 1)
+        from latens.app import study as app
+
+        result = app.report(name, scale=scale, out=out)
+        if to:
+            app.export(result, to)
+        watch.progress("drawing", 1, 1)
+    _show(screen, result)
+
+
+def _show(screen: Screen, result: Any) -> None:
+    """The question, a table of the arms, a sentence a contrast, the page."""
+    from rich.markup import escape
+
+    from latens.report.study import rows
+
+    screen.document(result.to_dict())
+    screen.say(f"[bold]{escape(result.question)}[/bold]")
+    screen.plain(
+        f"{result.name} ({result.scale}): {result.data}, {len(result.seeds)} seeds, "
+        f"{duration(sum(arm['seconds'] for arm in result.arms) * len(result.seeds))} of training"
+    )
+    columns, lines = rows(result.arms, result.metric)
+    screen.table("", columns, [list(line) for line in lines], right=tuple(columns[2:]))
+    screen.plain(f"Best on validation: {result.chosen}")
+    colours = {"gain": "green", "loss": "red", "no benefit": "yellow"}
+    for item in result.contrasts:
+        colour = colours[item["verdict"]]
+        screen.say(f"  [{colour}]●[/{colour}] {escape(item['sentence'])}")
+    screen.plain(f"\nReport: {result.page}")
+    screen.next(f"latens study report {result.name} --scale {result.scale}")

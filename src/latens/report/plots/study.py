@@ -1,0 +1,133 @@
+"""The arms of a study side by side, and the differences that it asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from latens.report import style, words
+
+CAPTIONS = {
+    "accuracy": "Test accuracy of each arm. Each pale mark is one seed, the filled mark their "
+    "mean, the line the 95% interval of the mean.",
+    "error": "Squared error on test of each arm, pixels from 0 to 1. Each pale mark is one seed, "
+    "the filled mark their mean, the line the 95% interval of the mean.",
+    "time": "Squared error on validation against seconds of training; lower left is better.",
+    "differences": "Differences between arms with their 95% intervals; to the right the first arm "
+    "is better. Blue: a gain; orange: a loss; grey: the data do not show one or the other.",
+}
+_METRICS = {"classify": "accuracy", "pretrain": "error"}
+Arm = Mapping[str, Any]
+
+
+@style.styled
+def draw(result: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Figure]:
+    """*accuracy*, *error*, *time* and *differences*, each where there is something to draw."""
+    figures = {}
+    for task, key in _METRICS.items():
+        arms = [arm for arm in result.get("arms", []) if arm["task"] == task]
+        if len(arms) > 1:
+            figures[key] = _arms(arms, task)
+    errors = [arm for arm in result.get("arms", []) if arm["task"] == "pretrain"]
+    if result.get("metric") == "mse" and len(errors) > 1:
+        figures["time"] = _time(errors)
+    if result.get("contrasts"):
+        figures["differences"] = _differences(result["contrasts"], str(result.get("metric")))
+    return figures
+
+
+def _canvas(names: list[tuple[str, bool]]) -> tuple[Figure, Axes]:
+    """A figure with a line for each name; headings (True) in bold."""
+    figure = style.figure(0.8 + 0.3 * len(names))
+    ax = figure.subplots()
+    ax.set_yticks(range(len(names)), [style.label(name, 44) for name, _ in names])
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.grid(False, axis="y")
+    ax.spines["left"].set_visible(False)
+    for tick, (_, heading) in zip(ax.get_yticklabels(), names, strict=True):
+        tick.set_fontweight("bold" if heading else "normal")
+    return figure, ax
+
+
+def _arms(arms: list[Arm], task: str) -> Figure:
+    groups = list(dict.fromkeys(arm["group"] for arm in arms))
+    rows: list[tuple[str, Arm | None]] = []
+    for group in groups:
+        rows += [(group, None)] if group else []
+        rows += [(arm["name"], arm) for arm in arms if arm["group"] == group]
+    figure, ax = _canvas([(name, arm is None) for name, arm in rows])
+    for y, (_, arm) in enumerate(rows):
+        if arm is not None:
+            _arm(ax, y, arm, task)
+    ax.margins(x=0.06)
+    if task == "classify":
+        ax.set_xlabel("test accuracy")
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{100 * x:.4g}%"))
+    else:
+        ax.set_xlabel("squared error on test (logarithmic)")
+        ax.set_xscale("log")
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.2g}"))
+        ax.xaxis.set_minor_formatter(FuncFormatter(lambda x, _: ""))
+    return figure
+
+
+def _arm(ax: Axes, y: int, arm: Arm, task: str) -> None:
+    tests = [value for value in map(words.finite, arm["test"]) if value is not None]
+    offsets = np.linspace(-0.16, 0.16, len(tests)) if len(tests) > 1 else np.zeros(len(tests))
+    ax.plot(tests, y + offsets, "o", color=style.INK, alpha=0.35, ms=4, mew=0, ls="")
+    low, high = words.finite(arm.get("low")), words.finite(arm.get("high"))
+    if low is not None and high is not None:
+        bottom = low if task == "classify" else max(low, min(tests) / 2)  # a log axis has no zero
+        ax.plot([bottom, min(high, 1.0)], [y, y], color=style.INK, lw=2)
+    ax.plot([arm["mean"]], [y], "o", color=style.INK, ms=6.5, mec=style.PAPER, mew=1.0)
+    text = f"{100 * arm['mean']:.2f}%" if task == "classify" else f"{arm['mean']:.5f}"
+    ax.text(1.02, y, text, transform=ax.get_yaxis_transform(), va="center", fontsize=9.5)
+
+
+def _time(arms: list[Arm]) -> Figure:
+    figure = style.figure(4.2)
+    ax = figure.subplots()
+    for arm in arms:
+        ax.plot([arm["seconds"]], [arm["val_mean"]], "o", color=style.INK, ms=5)
+        ax.annotate(
+            style.label(arm["name"], 32), (arm["seconds"], arm["val_mean"]), xytext=(5, 3),
+            textcoords="offset points", fontsize=7.5, color=style.MUTED,
+        )  # fmt: skip
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.4g}"))
+        axis.set_minor_formatter(FuncFormatter(lambda x, _: ""))
+    ax.set_xlabel("seconds of training")
+    ax.set_ylabel("squared error on validation")
+    ax.margins(x=0.25)
+    return figure
+
+
+def _differences(contrasts: list[dict[str, Any]], metric: str) -> Figure:
+    names = [(f"{item['arm']} − {item['control']}", False) for item in contrasts]
+    figure, ax = _canvas(names)
+    ax.axvline(0, color=style.INK, linewidth=1)
+    for y, item in enumerate(contrasts):
+        colour = style.VERDICTS.get(str(item.get("verdict")), style.MUTED)
+        low, high = words.finite(item.get("low")), words.finite(item.get("high"))
+        if low is not None and high is not None:
+            ax.plot([low, high], [y, y], color=colour, lw=2.2)
+        ax.plot([item["difference"]], [y], "o", color=colour, ms=6.5, mec=style.PAPER, mew=1.0)
+        p = words.p_value(item.get("p_corrected"))
+        ax.text(1.02, y, p, transform=ax.get_yaxis_transform(), va="center", color=colour,
+                fontsize=9.5)  # fmt: skip
+    if metric == "accuracy":
+        ax.set_xlabel("points of test accuracy")
+        ax.xaxis.set_major_formatter(
+            FuncFormatter(lambda x, _: words.points(x, 2).replace(".00", ""))
+        )
+    else:
+        ax.set_xlabel("less squared error on validation")
+    return figure
