@@ -12,6 +12,7 @@ from latens.checks.context import Context
 from latens.checks.hashes import image_hashes
 from latens.checks.run import ROOM, run_checks
 from latens.data.image_set import ImageSet
+from latens.spec import MLPSpec, RunSpec, parse
 
 RULES = catalog.names(ROOM)
 FIRST, LAST = np.arange(12), np.arange(12, 20)
@@ -37,8 +38,37 @@ SPLIT: dict[str, Any] = {"train_index": FIRST[:9], "val_index": FIRST[9:], "test
 SAME = image_set()
 OTHER = ImageSet(np.concatenate([image_set(1).images, SAME.images[14:15]]))
 
+CONVOLUTIONS = {"encoder_filters": (8, 8), "down_after": (1,)}
+
+
+def asked(decoder: int = 2, **objective: Any) -> RunSpec:
+    """A pretraining with two convolutions in the encoder and so many in the decoder."""
+    return parse(
+        RunSpec,
+        {
+            "task": "pretrain", "data": {"source": "x"},
+            "encoder": {"kind": "conv", **CONVOLUTIONS, "decoder_filters": (8,) * decoder},
+            "objective": {"kind": "reconstruct", **objective},
+            "phases": [{"name": "autoencoder", "groups": ["encoder", "decoder"], "epochs": 1}],
+        },
+    )  # fmt: skip
+
+
 FIRES: dict[str, list[Context]] = {
     "wide-code": [Context(code_size=784, pixels=784), Context(code_size=6272, pixels=784)],
+    "uneven-layers": [Context(spec=asked(decoder=1))],
+    "pretrained-with-labels": [Context(pretrain_spec=asked(kind="vae", conditional=True))],
+    "pretraining-unchecked": [
+        Context(images=SAME, test_index=LAST, pretrain_fingerprint="another"),
+        Context(images=SAME, test_index=LAST, pretrain_index=FIRST, pretrain_fingerprint="else"),
+        Context(
+            images=SAME,
+            test_index=LAST,
+            pretrain_index=FIRST,
+            pretrain_fingerprint="else",
+            pretrain_images=ImageSet(np.zeros((20, 1, 9, 8), np.uint8)),
+        ),
+    ],
     "few-seeds": [Context(seeds=[0, 1, 2, 3]), Context(seeds=[0] * 5), Context(seeds=[0])],
     "chosen-on-test": [Context(selected_on="test")],
     "split-duplicates": [
@@ -63,6 +93,7 @@ FIRES: dict[str, list[Context]] = {
     "class-missing": [
         Context(images=SAME, train_index=np.array([0, 2, 4])),
         Context(images=SAME, train_index=FIRST, test_index=np.array([13, 15])),
+        Context(images=SAME, train_index=FIRST, labelled_index=np.array([1, 3])),
     ],
     "unmatched-control": [
         Context(arms=[arm("frozen", 50), arm("scratch", "all")]),
@@ -70,7 +101,35 @@ FIRES: dict[str, list[Context]] = {
     ],
 }
 SILENT: dict[str, list[Context]] = {
-    "wide-code": [Context(code_size=783, pixels=784), Context(code_size=800)],
+    "wide-code": [
+        Context(code_size=783, pixels=784),
+        Context(code_size=800),
+        Context(code_size=800, pixels=784, spec=asked(kind="denoise")),
+        Context(code_size=800, pixels=784, spec=asked(kind="masked")),
+    ],
+    "uneven-layers": [
+        Context(spec=asked()),
+        Context(spec=asked().model_copy(update={"encoder": MLPSpec()})),
+    ],
+    "pretrained-with-labels": [
+        Context(pretrain_spec=asked()),
+        Context(pretrain_spec=asked(kind="vae")),
+    ],
+    "pretraining-unchecked": [
+        Context(
+            images=SAME,
+            test_index=LAST,
+            pretrain_index=FIRST,
+            pretrain_fingerprint=SAME.fingerprint,
+        ),
+        Context(
+            images=SAME,
+            test_index=LAST,
+            pretrain_index=FIRST,
+            pretrain_images=OTHER,
+            pretrain_fingerprint=OTHER.fingerprint,
+        ),
+    ],
     "few-seeds": [Context(seeds=range(5))],
     "chosen-on-test": [Context(selected_on="validation")],
     "split-duplicates": [Context(images=SAME, **SPLIT), Context(images=with_copy())],
@@ -93,6 +152,7 @@ SILENT: dict[str, list[Context]] = {
     "class-missing": [
         Context(images=SAME, train_index=FIRST, test_index=LAST),
         Context(images=ImageSet(SAME.images), train_index=FIRST),
+        Context(images=SAME, train_index=FIRST, labelled_index=np.array([1, 2])),
     ],
     "unmatched-control": [
         Context(arms=[arm("frozen", 50), arm("two-phase", 50), arm("scratch", 50)]),
@@ -142,7 +202,7 @@ def test_messages_count_right() -> None:
     )
     assert "on 2 of" in found[0].message and "on 1 of" in found[1].message
     missing = catalog.load(ROOM, "class_missing").check(FIRES["class-missing"][0])
-    assert "no training image of dog" in missing.message
+    assert "no labelled training image of dog" in missing.message
 
 
 def test_many_missing_classes_are_not_all_listed() -> None:

@@ -75,6 +75,7 @@ RUN: dict[str, tuple[list[str], str]] = {
     "missing comparison": (["compare", "--resume", "runs/none"], "none at runs/none"),
     "exists": (["pretrain", "data.npz", "--out", "runs/ae"], "--resume runs/ae"),
     "exists to compare": (["compare", "data.npz", "--out", "runs/ae"], "runs/ae"),
+    "is here": (["pretrain", "data.npz", "--out", "."], "the one that you are in"),
     "is a file": (["pretrain", "data.npz", "--out", "data.npz"], "data.npz"),
     "half written": (["evaluate", "damaged/half"], "no spec.json"),
     "damaged spec": (["evaluate", "damaged/spec"], "spec.json"),

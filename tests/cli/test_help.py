@@ -33,6 +33,7 @@ def test_all_commands_are_there() -> None:
     assert {" ".join(path) for path in COMMANDS} == {
         "pretrain", "classify", "evaluate", "predict", "compare", "demo", "report", "doctor",
         "runs list", "runs show", "runs rm", "data list", "data check", "data pack",
+        "study list", "study run", "study report",
     }  # fmt: skip
 
 

@@ -226,6 +226,21 @@ def test_phases_that_follow_begin_without_the_weights_that_were_not_kept(
 
 
 @pytest.mark.parametrize("keep", ["best", "last"])
+def test_weights_of_an_earlier_phase_are_not_taken_for_those_of_this_one(
+    keep: str, tmp_path: Path, save_and_show_each_step: None
+) -> None:
+    run, phases = new_run(tmp_path / "run"), two_phases("reconstruct")
+    t = training("reconstruct", phases, run, keep=keep, observers=(KillAt(9),))
+    t.objective = Scripted(t.objective, 2, 1)
+    with pytest.raises(Killed):
+        fit(t)
+    newest = weights(t.model)
+    assert not any(n.startswith(("best/", "last/")) for n in checkpoint._read(run)[0])
+    assert same(opened(run, "last"), opened(run, "best"))
+    assert opened(run, "last").keys() == newest.keys()
+
+
+@pytest.mark.parametrize("keep", ["best", "last"])
 def test_the_weights_of_an_unfinished_run_are_the_best_so_far_and_the_newest(
     keep: str, tmp_path: Path, save_and_show_each_step: None
 ) -> None:

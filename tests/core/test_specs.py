@@ -230,7 +230,7 @@ def test_names_come_from_the_folder() -> None:
 def test_an_unknown_name_lists_the_known_and_the_nearest() -> None:
     with pytest.raises(UsageError) as caught:
         catalog.load("objectives", "clasify")
-    assert "(classify, reconstruct); got 'clasify'" in caught.value.message
+    assert "reconstruct, vae); got 'clasify'" in caught.value.message
     assert caught.value.hint == "Did you mean classify?"
     assert caught.value.code == "unknown-objective"
     far = unknown_name("data set", "zzz", ["b", "a"])

@@ -35,8 +35,8 @@ def test_the_test_part_itself_is_a_perfect_sample() -> None:
 
 def test_noise_is_worse_than_real_images_are() -> None:
     values, _ = evaluated(noise(100))
-    assert values["frechet"] > 3 * values["real"]["frechet"]
-    assert values["coverage"] < values["real"]["coverage"]
+    assert values["frechet"] > 3 * values["frechet_of_real"]
+    assert values["coverage"] < values["coverage_of_real"]
     assert values["nearest"] > values["nearest_of_real"] and values["close"] == 0
 
 

@@ -78,7 +78,11 @@ def samples(count: int, *picture: int, classes: int = 0) -> Example:
     near = min(count, 10)
     arrays |= {"near_samples": pixels(near, *picture), "near_images": pixels(near, *picture)}
     arrays["near_distances"] = np.linspace(0.05, 0.1, near)
-    return {"classes": [ODD, *(f"c{i}" for i in range(1, classes))]}, arrays
+    result: dict[str, Any] = {"classes": [ODD, *(f"c{i}" for i in range(1, classes))]}
+    result |= {"frechet": 71.0}
+    result |= {"precision": 0.6, "density": 1.3, "recall": 0.4, "coverage": None}
+    result |= {"precision_of_real": 0.9, "recall_of_real": 0.9, "classifier_sha256": "5c9b" * 16}
+    return result, arrays
 
 
 def latent(pairs: int, steps: int, variables: int, *picture: int) -> Example:
@@ -86,6 +90,17 @@ def latent(pairs: int, steps: int, variables: int, *picture: int) -> Example:
     arrays = {"interpolations": pixels(pairs, steps, *picture), "starts": pixels(pairs, *picture)}
     arrays |= {"ends": pixels(pairs, *picture), "traversals": pixels(variables, 3, *picture)}
     return result, arrays
+
+
+def recall(arms: int, seeds: int, *classes: str, **more: Any) -> Example:
+    random = np.random.default_rng(0)
+    rows = [
+        {"arm": f"arm {arm}", "seed": seed}
+        | {name: float(random.uniform(0.6, 0.9)) for name in classes}
+        for arm in range(arms)
+        for seed in range(seeds)
+    ]
+    return {"rows": rows, **more}, {}
 
 
 EVALUATIONS: dict[str, dict[str, Example]] = {
@@ -119,7 +134,14 @@ EVALUATIONS: dict[str, dict[str, Example]] = {
         "by class": samples(40, 1, 28, 28, classes=4),
         "of no class": samples(130, 3, 32, 32),
         "one": samples(1, 2, 8, 64),
-        "numbers only": ({"frechet": 1.0}, {}),
+        "numbers only": ({"frechet": 1.0, "recall": 0.5}, {}),
+    },
+    "recall": {
+        "halved": recall(4, 3, *"abcdefghij", halved=["c", "e"]),
+        "one arm": recall(1, 1, ODD),
+        "many arms": recall(12, 2, "a", "b"),
+        "without numbers": ({"rows": [{"arm": "a", "seed": 0, "x": None}]}, {}),
+        "no classes": ({"rows": [{"arm": "a", "seed": 0}], "halved": ["x"]}, {}),
     },
     "latent": {
         "grey": latent(3, 5, 4, 1, 28, 28),

@@ -118,7 +118,7 @@ def test_page_begins_with_one_number_and_one_sentence(pages: dict[str, Page], na
     [
         ("untrained", "–", "latens pretrain --resume"),
         ("unfinished", "0.066", "latens pretrain --resume"),
-        ("pretrained", "0.00077", "latens classify digits --encoder"),
+        ("pretrained", "0.00077 MSE", "latens classify digits --encoder"),
         ("classifier", "95.60%", "latens evaluate"),
         ("evaluated", "79.2%", "latens predict"),
         ("compared", "+3.0 points", "latens pretrain digits"),
@@ -129,7 +129,7 @@ def test_each_kind_of_run_says_its_number_and_what_to_type(
 ) -> None:
     html = pages[name].html
     assert re.search(r"<h1 .*?>(.*?)</h1>", html)[1] == number  # type: ignore[index]
-    assert re.search(rf"<pre>{command}.*</pre>", html)
+    assert re.search(rf'<pre data-prompt="\$ ">{command}.*</pre>', html)
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -177,7 +177,7 @@ def test_a_result_without_plots_appears_with_its_numbers(tmp_path: Path) -> None
 
 def test_a_command_can_be_given(tmp_path: Path) -> None:
     html = build(make(tmp_path / "run"), next_command="make <tea>").read_text("utf-8")
-    assert "<pre>make &lt;tea&gt;</pre>" in html
+    assert ">make &lt;tea&gt;</pre>" in html
 
 
 def test_a_comparison_folder_needs_no_spec(tmp_path: Path) -> None:
@@ -258,3 +258,47 @@ def test_a_page_can_be_written_by_hand(tmp_path: Path) -> None:
     )
     page = Page(out.read_text("utf-8"))
     assert page.count("tr") == 4 and page.count("details") == 1
+
+
+def test_validation_and_test_of_an_autoencoder_stand_apart(tmp_path: Path) -> None:
+    numbers, arrays = EXAMPLES["reconstruction"]["grey"]
+    tested = {**numbers, "mse": 0.00123, "part": "test", "images": 77}
+    run = make(tmp_path / "run", **RUNS["pretrained"], **{"reconstruction-test": (tested, arrays)})
+    page = Page(build(run).read_text("utf-8"))
+    assert "0.00123 MSE" in page.html and "on 77 test images" in page.text
+    titles = re.findall(r"<h2>(.*?)</h2>", page.html)
+    assert titles[:2] == ["Reconstruction of test images", "Reconstruction of validation images"]
+    assert "0.00077" in page.text
+    assert (run.report_dir / "reconstruction-test-reconstructions.png").is_file()
+
+
+def test_a_finding_of_a_comparison_stands_once(tmp_path: Path) -> None:
+    result, arrays = EXAMPLES["comparison"]["usual"]
+    told = {"findings": [{"code": "few-seeds", "severity": "warning", "message": "Too few."}]}
+    for name, more in (("with", {"findings": (told, {})}), ("without", {})):
+        run = make(tmp_path / name, comparison=({**result, **told}, arrays), **more)
+        assert Page(build(run).read_text("utf-8")).text.count("Too few.") == 1
+
+
+def test_the_page_has_the_speed_that_the_command_printed(tmp_path: Path) -> None:
+    metrics = records("autoencoder", 3, "mse")
+    metrics[0]["images_per_second"] = 9000.0
+    told = ({"train_seconds": 9.3, "epochs": 3, "images_per_second": 1234.0}, {})
+    finished = make(tmp_path / "finished", metrics, training=told)
+    unfinished = make(tmp_path / "unfinished", metrics)
+    assert "1,234 images a second" in words_of(finished)
+    assert "2,100 images a second" in words_of(unfinished), "the median of the epochs"
+
+
+def test_a_missing_pca_has_its_reason(tmp_path: Path) -> None:
+    numbers, arrays = EXAMPLES["reconstruction"]["grey"]
+    without = {**numbers, "pca_mse": None, "pca_reason": "more than 3,100 pixels"}
+    run = make(tmp_path / "run", reconstruction=(without, arrays))
+    assert "PCA was not computed: more than 3,100 pixels." in words_of(run)
+
+
+def words_of(run: RunFolder) -> str:
+    """A page's words; numbers stand before what they are, as on the screen."""
+    html = build(run).read_text("utf-8")
+    swapped = re.sub(r"<dt>(.*?)</dt><dd>(.*?)</dd>", r"<dd>\2</dd> <dt>\1</dt>", html)
+    return re.sub(r"\s+", " ", Page(swapped).text)

@@ -113,3 +113,10 @@ def test_every_seed_is_a_point(seeds: int) -> None:
 
 def _xs(line: Any) -> list[float]:
     return [float(x) for x in line.get_xdata()]
+
+
+def test_a_marker_at_nought_does_not_hide_a_name() -> None:
+    numbers, arrays = classification(CIFAR)
+    row = {"precision": 0.0, "recall": 0.0, "f1-score": 0.0, "support": 1.0}
+    figure = draw("classification", ({**numbers, "report": {"bird": row}}, arrays))["classes"]
+    assert figure.axes[0].get_xlim()[0] < 0

@@ -144,3 +144,11 @@ def test_numbers_in_words() -> None:
 def test_cut_names_fit(name: str, room: int) -> None:
     assert len(words.cut(name, room)) <= room or len(name) <= room
     assert words.cut(name, max(room, len(name))) == name
+
+
+def test_confusion_keeps_names_that_have_room() -> None:
+    names = ["daisy", "sunflower", "carnation"]
+    heads = text.confusion([[1, 2, 3]] * 3, names).splitlines()[0]
+    assert heads.split() == names
+    many = text.confusion([[1] * 12] * 12, [f"a long class name {i}" for i in range(12)])
+    assert max(map(len, many.splitlines())) <= text.LINE + 12

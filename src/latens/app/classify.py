@@ -191,7 +191,7 @@ def _mode(mode: Mode | None, encoder: str | Path | None, given: options.Options)
         )
     if "head_filters" in given and given.get("head", "dense") == "dense":
         raise UsageError(
-            "Expected options of a dense head; got --head-filters.",
+            "Expected options of the head dense; got --head-filters.",
             hint="Leave it out, or use --head conv1d or conv2d.",
             code="without-effect",
         )

@@ -135,10 +135,11 @@ def autoencoder_result(
     folder: RunFolder, images: ImageSet, device: torch.device, progress: Progress = silent
 ) -> dict[str, Any]:
     """Compute and store the result "reconstruction-test" of a run; returns its numbers."""
-    _, model = load_trained(folder, images)
+    spec, model = load_trained(folder, images)
     values, arrays = reconstruction(
-        model.to(device), images, stored_split(folder), device, part="test", progress=progress
-    )
+        model.to(device), images, stored_split(folder), device, part="test",
+        objective=spec.objective, progress=progress,
+    )  # fmt: skip
     folder.write_result("reconstruction-test", values, arrays)
     return values
 

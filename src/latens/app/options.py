@@ -65,7 +65,7 @@ def given(options: Mapping[str, Any], bundle: type) -> Options:
     known = settings.table(bundle)
     for name in options:
         if name not in known:
-            raise unknown_name("option", name, known)
+            raise unknown_name("keyword", name, known)
     return {name: value for name, value in options.items() if value is not None}
 
 
@@ -101,14 +101,16 @@ def effects(value: settings.Effects | bool, kind: str) -> list[dict[str, Any]]:
     Raises `UsageError` for a name that there is not, or one of the other kind.
     """
     found = [_effect(part) for part in _parts(value)]
+    kinds = {name: catalog.load("corrupt", name).KIND for name in catalog.names("corrupt")}
     for effect in found:
-        room = catalog.load("corrupt", effect["name"])
-        effect["name"] = room.__name__.rpartition(".")[2]
-        if kind != room.KIND:
-            option = {"corruption": "noise", "augmentation": "augment"}
+        effect["name"] = name = effect["name"].replace("_", "-")
+        if name not in kinds:
+            raise unknown_name(kind, name, [n for n, its in kinds.items() if its == kind])
+        if kinds[name] != kind:
+            option = {"corruption": "noise", "augmentation": "augment"}[kinds[name]]
             raise UsageError(
-                f"Expected the name of {_a(kind)}; {effect['name']} is {_a(room.KIND)}.",
-                hint=f"Use --{option[room.KIND]} {effect['name']}.",
+                f"Expected the name of {_a(kind)}; {name} is {_a(kinds[name])}.",
+                hint=f"Use --{option} {name}.",
                 code=f"not-{kind}",
             )
     return found
@@ -175,13 +177,13 @@ def _refuse_without_effect(values: dict[str, Any], options: Options, bundle: typ
 
 def without_effect(flags: list[str], room: str, kind: str, field: str) -> UsageError:
     """The error for options whose field a network or objective of this kind does not have."""
-    what = {"encoder": ("a network", "network"), "objective": ("the objective", "objective")}
+    what = {"encoder": "network", "objective": "objective"}[room]
     kinds = _kinds(room)
     same_task = [k for k in kinds if (k in CLASSIFIES) == (kind in CLASSIFIES)]
     other = " or ".join(k for k in same_task if field in kinds[k])
     return UsageError(
-        f"Expected options of {what[room][0]} of kind {kind}; got {', '.join(flags)}.",
-        hint=f"Leave it out, or use --{what[room][1]} {other}.",
+        f"Expected options of the {what} {kind}; got {', '.join(flags)}.",
+        hint=f"Leave it out, or use --{what} {other}.",
         code="without-effect",
     )
 

@@ -153,8 +153,9 @@ def finish(trained: Trained, progress: Progress = silent, report: bool = True) -
     """Evaluate a trained autoencoder on validation, note findings, draw the report."""
     run, model, images = trained.run, trained.model, trained.images
     values, arrays = reconstruction(
-        model, images, trained.split, trained.placement.device, progress=progress
-    )
+        model, images, trained.split, trained.placement.device,
+        objective=trained.spec.objective, progress=progress,
+    )  # fmt: skip
     run.write_result("reconstruction", values, arrays)
     findings = run_checks(
         Context(

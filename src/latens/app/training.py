@@ -23,6 +23,7 @@ from latens.data.image_set import UNLABELLED, ImageSet
 from latens.data.split import Split, draw
 from latens.errors import RunError
 from latens.nn.model import Model, build, count_parameters
+from latens.objectives._step import Objective
 from latens.progress import Progress, silent
 from latens.runs.folder import RunFolder, refuse_existing
 from latens.seeds import fold
@@ -66,6 +67,7 @@ def start(
     split = split or draw_split(spec, images)
     placement = place(spec.train)
     model = build_model(spec, images)
+    _objective(spec, images, split)  # what it refuses, it refuses before there is a folder
     run = RunFolder.create(
         out, spec.model_dump(mode="json"), environment(images, placement, model), _parts(split)
     )
@@ -210,13 +212,12 @@ def _training(
 ) -> Training:
     device, seed = placement.device, spec.train.seed
     shown, index, validation = _parts_to_learn(spec, images, split)
-    counts = _class_counts(images, split) if spec.objective.kind in CLASSIFIES else None
-    if counts is not None:
-        model.set_class_counts(counts)
+    if spec.objective.kind in CLASSIFIES:
+        model.set_class_counts(_class_counts(images, split))
     size = min(spec.train.batch_size, len(index))
     return Training(
         model,
-        catalog.load("objectives", spec.objective.kind).build(spec.objective, counts),
+        _objective(spec, images, split),
         spec.phases,
         spec.train,
         Batches(shown, index, size, device, seed=fold(seed, "batches")),
@@ -244,6 +245,14 @@ def _parts_to_learn(
     if spec.objective.kind in CLASSIFIES or conditional:
         return images, split.labelled, with_labels(images, split.val)
     return images, split.train, split.val
+
+
+def _objective(spec: RunSpec, images: ImageSet, split: Split) -> Objective:
+    """What is learned; `UsageError` for what only its files can refuse, such as a name."""
+    counts = _class_counts(images, split) if spec.objective.kind in CLASSIFIES else None
+    room = catalog.load("objectives", spec.objective.kind)
+    objective: Objective = room.build(spec.objective, counts)
+    return objective
 
 
 def _class_counts(images: ImageSet, split: Split) -> Tensor:

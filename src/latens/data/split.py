@@ -119,6 +119,8 @@ def _take(
         members = indices[home == stratum]
         first, counts = np.unique(group[members], return_counts=True)
         if len(first) < 2:
+            if stratum == UNLABELLED and taken:  # the other classes fill this part
+                continue
             raise _too_few(images, int(stratum), part)
         order = rng.permutation(len(first))
         total = np.cumsum(counts[order])

@@ -52,9 +52,9 @@ def samples(
 
     `drawn` uint8 [S, C, H, W]; `asked` int64 [S] are the classes that were asked for. `train_on`
     is the accuracy of a classifier trained on the samples, or a function of samples and classes
-    that gives it. Samples are compared with as many real images; the numbers under `real` are of
-    as many training images in the samples' place: what a perfect sampler would get. Distances are
-    root mean squares over pixels, 0 to 1. Arrays: `pictures` uint8 with `pictures_asked` and
+    that gives it. Samples are compared with as many real images; the numbers that end in `_of_real`
+    are of as many training images in the samples' place: what a perfect sampler would get.
+    Distances are root mean squares over pixels, 0 to 1. Arrays: `pictures` uint8, `pictures_asked`,
     `pictures_said` int64; `near_samples` and `near_images`, the samples nearest to a training
     image, with their `near_distances`. Raises `DataError` (``other-shape``, ``no-images``).
     """
@@ -71,7 +71,7 @@ def samples(
         "images": len(real),
         "part": part,
         **fidelity(real_features, features[: len(real)]),
-        "real": fidelity(real_features, train_features),
+        **_of_real(fidelity(real_features, train_features)),
         "asked_accuracy": None if asked is None else float((said == asked).mean()),
         "classifier_accuracy": _accuracy(real_scores, images, real),
         "trained_accuracy": _trained(train_on, drawn, asked),
@@ -99,6 +99,10 @@ def fidelity(real: Features, sampled: Features) -> dict[str, float]:
         "density": density,
         "coverage": coverage,
     }
+
+
+def _of_real(numbers: dict[str, float]) -> dict[str, float]:
+    return {f"{name}_of_real": value for name, value in numbers.items()}
 
 
 def _memorised(

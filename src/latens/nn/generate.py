@@ -13,7 +13,7 @@ from torch import Tensor
 
 from latens.errors import UsageError
 from latens.nn.model import Model
-from latens.nn.variational import Variational
+from latens.nn.variational import Variational, divergence
 
 
 def sample(
@@ -49,6 +49,17 @@ def codes(model: Model, x_BCHW: Tensor, labels: Tensor | None = None) -> Tensor:
     between = _variational(model)
     _check(between, len(x_BCHW), labels)
     return between.posterior(model.encode(x_BCHW), labels)[0]
+
+
+@torch.no_grad()
+def information(model: Model, x_BCHW: Tensor, labels: Tensor | None = None) -> Tensor:
+    """What each latent variable says of these images: its mean divergence in nats, `[D]`.
+
+    One of about 0 is not used, and a traversal of it changes nothing.
+    """
+    between = _variational(model)
+    _check(between, len(x_BCHW), labels)
+    return divergence(*between.posterior(model.encode(x_BCHW), labels)).mean(0)
 
 
 def interpolate(

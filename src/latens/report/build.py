@@ -12,7 +12,14 @@ from latens.report import figures, headlines, next_step, sections, words
 from latens.report.figures import Drawing, Result, RunLike
 from latens.report.page import Section, write_page
 
-ORDER = ("study", "comparison", "classification", "reconstruction", "training")
+ORDER = (
+    "study",
+    "comparison",
+    "classification",
+    "reconstruction-test",
+    "reconstruction",
+    "training",
+)
 PAGE = "index.html"
 
 

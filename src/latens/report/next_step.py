@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 from collections.abc import Mapping
@@ -161,7 +162,7 @@ def _typed(name: str, value: Any) -> list[str]:
 
 
 def _text(value: Any) -> str:
-    return words.plain(value).replace(" ", "").replace("None", "null").replace("'", '"')
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
 
 def _effect(effect: Any) -> str:

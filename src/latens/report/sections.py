@@ -16,7 +16,7 @@ from latens.report.page import Note, Section, Table
 FOLD_FROM = 20  # classes
 TITLES = {
     "training": "Training",
-    "reconstruction": "Reconstruction",
+    "reconstruction": "Reconstruction of validation images",
     "reconstruction-test": "Reconstruction of test images",
     "classification": "Classification",
     "comparison": "Comparison",

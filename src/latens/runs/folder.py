@@ -271,6 +271,12 @@ class RunFolder:
 
 def refuse_existing(path: Path) -> None:
     """Raise `RunError` if anything but an empty folder is at `path`."""
+    if path.resolve() == Path.cwd():  # it is moved into place when complete, which pulls the rug
+        raise RunError(
+            "Expected the name of a new folder for the run; got the one that you are in.",
+            hint="For example --out my-run.",
+            code="run-exists",
+        )
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise RunError(
             f"Expected a new folder for the run; {path} exists already.",

@@ -33,8 +33,10 @@ FEW = {str(digit): 1000 for digit in range(10)}
 
 
 def _plan(scale: Scale, so_far: Chosen) -> Plan:
-    first = [_arm(scale, f"{f} filters", "round 1: filters", filters=f) for f in FILTERS]
-    filters = dict(zip([a.name for a in first], FILTERS, strict=True)).get(_best(first, so_far), 32)
+    counts = by_scale(scale, (4, 8), FILTERS, FILTERS)
+    first = [_arm(scale, f"{f} filters", "round 1: filters", filters=f) for f in counts]
+    names = [arm.name for arm in first]
+    filters = dict(zip(names, counts, strict=True)).get(_best(first, so_far), counts[0])
     second = [
         _arm(scale, f"dense layer of {w}", "round 2: dense layer", filters=filters, hidden=(w,))
         for w in WIDTHS

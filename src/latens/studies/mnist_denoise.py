@@ -9,7 +9,7 @@ trained on denoised images; trained on noisy images.
     latens study run mnist-denoise --scale quick
 
 Quick: about 18 minutes on 2 cores, 2 seeds. Expected: a denoiser that saw all levels of noise keeps
-PSNR at 0.4 above 20 dB where a median filter has 14.4; training on noisy images beats denoising.
+PSNR at 0.4 above 20 dB where a median filter has about 14; training on noisy images beats denoising.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _measure(bench: Bench) -> Mapping[str, Result]:
     dense = bench.opened(DENSE, bench.seeds[0])
     grid = denoising(
         {DENOISER: one.model, DENSE: dense.model}, one.images, one.split.test, one.device,
-        levels=LEVELS, progress=bench.progress,
+        levels=LEVELS, border="black", progress=bench.progress,
     )  # fmt: skip
     values, arrays = curves[0]
     found: dict[str, Result] = {"noise": (values, arrays), "denoising": grid}

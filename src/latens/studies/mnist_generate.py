@@ -45,35 +45,47 @@ def _network(**objective: Any) -> dict[str, Any]:
 
 def _measure(bench: Bench) -> Mapping[str, Result]:
     """Bounds of all seeds; samples, interpolations and traversals of the first."""
+    from latens.evaluation.latent import latent
     from latens.evaluation.samples import samples
 
     first = bench.seeds[0]
     model, judge = bench.opened(CONDITIONAL, first), bench.opened(JUDGE, first)
     drawn, asked = _drawn(model, count=by_scale(bench.scale, 200, 2000, 10000))
-    found: dict[str, Result] = {
+    return {
         "samples": samples(
-            drawn, model.images, model.split, judge.model, model.device, asked=asked,
+            drawn,
+            model.images,
+            model.split,
+            judge.model,
+            model.device,
+            asked=asked,
             progress=bench.progress,
         ),
+        "latent": latent(model.model, model.images, model.split.val, model.device),
         "bound": ({"rows": [_bound(bench, seed) for seed in bench.seeds]}, {}),
-    }  # fmt: skip
-    return found
+    }
 
 
 def _bound(bench: Bench, seed: int) -> dict[str, float]:
-    """The validation bound that a seed's training ended with, in nats an image."""
-    values, _ = bench.opened(PLAIN, seed).run.result("training")
-    return {"seed": seed, **values["val"]}
+    """-ELBO of a seed's model on validation and on test, in nats an image."""
+    run = bench.opened(PLAIN, seed).run
+    validation, _ = run.result("reconstruction")
+    test, _ = run.result("reconstruction-test")
+    return {
+        "seed": seed,
+        "validation": validation["neg_elbo"], "of which divergence": validation["kl"],
+        "test": test["neg_elbo"],
+    }  # fmt: skip
 
 
 def _drawn(model: Any, count: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Samples as uint8 `[S, C, H, W]`, and the classes that were asked for, in equal numbers."""
     import torch
 
-    from latens.nn.variational import sample
+    from latens.nn.generate import sample
 
     asked = np.arange(count) % len(model.images.class_names)
-    generator = torch.Generator(model.device).manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
     labels = torch.from_numpy(asked).to(model.device)
     pictures = sample(model.model, count, labels, generator)
     return (pictures * 255).round().to(torch.uint8).cpu().numpy(), asked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ _MORE = ("#999933", "#882255", "#44AA99", "#661100", "#DDAA33")
 PALETTE = _FIVE + _MORE
 # Inches.
 SIDE, TALLEST, EDGE, HEAD = 8.0, 8.0, 0.3, 0.3
-THUMBNAIL = 0.32
+THUMBNAIL, NAME_HIGH = 0.32, 0.3
 NAMES_UP_TO = 20  # classes
 DARK = 32  # of 255: a ground that is darker is left out, so that only the drawing shows
 Points = npt.NDArray[np.float64]
@@ -59,9 +60,10 @@ def _map(
     labels = arrays.get("labels", np.full(len(points), -1))
     colours = [_colour(int(label)) for label in labels]
     ax.scatter(places[:, 0], places[:, 1], s=5, c=colours, alpha=0.5, linewidths=0)
-    centres = _centres(places, labels)
-    _thumbnails(ax, places, centres, labels, arrays)
-    _names(ax, centres, [str(name) for name in result.get("classes", [])])
+    names = _names(places, labels, [str(name) for name in result.get("classes", [])])
+    for name in names:
+        name.write(ax)
+    _thumbnails(ax, places, names, labels, arrays)
     ax.set(xlim=(0, SIDE), ylim=(0, height))
     figure.text(0.01, 0.99, _numbers(result, about), ha="left", va="top", color=style.INK)
     return figure
@@ -80,10 +82,55 @@ def _inches(points: Points) -> tuple[Points, float]:
     return np.clip(points - low, 0, extent) * scale + shift, height
 
 
+@dataclass
+class _Name:
+    """A class's name in a box of its colour, centred at x and y; all in inches."""
+
+    text: str
+    label: int
+    x: float
+    y: float
+
+    def touches(self, x: float, y: float, wide: float, high: float) -> bool:
+        """Whether a box of this size around this place would lie over the name."""
+        own = 0.11 * len(self.text) + 0.15
+        return abs(self.x - x) < (own + wide) / 2 and abs(self.y - y) < (NAME_HIGH + high) / 2
+
+    def write(self, ax: Axes) -> None:
+        colour = _colour(self.label)
+        light = np.dot(to_rgb(colour), (0.299, 0.587, 0.114)) > 0.6
+        box = {"boxstyle": "round,pad=0.25", "fc": colour, "ec": style.PAPER}
+        look: dict[str, Any] = {"fontsize": 10.5, "fontweight": "bold", "bbox": box, "zorder": 4}
+        look |= {"color": style.INK if light else style.PAPER, "ha": "center", "va": "center"}
+        ax.text(self.x, self.y, self.text, **look)
+
+
+def _names(places: Points, labels: npt.NDArray[Any], classes: list[str]) -> list[_Name]:
+    """The classes' names in the middle of their points, moved up where they would overlap.
+
+    None where there are too many classes to name.
+    """
+    present = [int(label) for label in np.unique(labels[labels >= 0])]
+    if len(present) > NAMES_UP_TO:
+        return []
+    names = []
+    for label in present:
+        text = style.label(classes[label] if label < len(classes) else label, 14)
+        x, y = np.median(places[labels == label], axis=0)
+        names.append(_Name(text, label, float(x), float(y)))
+    placed: list[_Name] = []
+    for name in sorted(names, key=lambda name: name.y):
+        wide = 0.11 * len(name.text) + 0.15
+        while any(other.touches(name.x, name.y, wide, NAME_HIGH) for other in placed):
+            name.y += 0.04
+        placed.append(name)
+    return placed
+
+
 def _thumbnails(
     ax: Axes,
     places: Points,
-    centres: dict[int, Points],
+    names: list[_Name],
     labels: npt.NDArray[Any],
     arrays: dict[str, npt.NDArray[Any]],
 ) -> None:
@@ -93,16 +140,35 @@ def _thumbnails(
         return
     images = pictures.to_rgb(arrays["thumbnails"])
     grey = arrays["thumbnails"].shape[1] == 1
-    high, wide = np.array(images.shape[1:3]) / max(images.shape[1:3]) * THUMBNAIL
-    taken = np.array(list(centres.values())).reshape(-1, 2)
+    high, wide = np.array(images.shape[1:3]) / max(images.shape[1:3]) * THUMBNAIL * 1.05
+    taken = np.zeros((0, 2))
     for image, index in zip(images, shown, strict=True):
         x, y = places[index]
-        if (np.abs(taken - (x, y)) < (wide * 1.05, high * 1.05)).all(axis=1).any():
+        if any(name.touches(x, y, wide, high) for name in names):
+            continue
+        if (np.abs(taken - (x, y)) < (wide, high)).all(axis=1).any():
             continue
         taken = np.vstack([taken, (x, y)])
-        box = (x - wide / 2, x + wide / 2, y - high / 2, y + high / 2)
-        tinted = _tinted(image, int(labels[index]), grey)
-        ax.imshow(tinted, extent=box, aspect="auto", interpolation="antialiased", zorder=2)
+        _put(ax, image, int(labels[index]), (x, y), (wide / 1.05, high / 1.05), grey)
+
+
+def _put(
+    ax: Axes,
+    image: npt.NDArray[np.uint8],
+    label: int,
+    place: tuple[float, float],
+    size: tuple[float, float],
+    grey: bool,
+) -> None:
+    """One thumbnail in the colour of its class: as ink, or in a frame."""
+    (x, y), (wide, high) = place, size
+    left, right, low, top = x - wide / 2, x + wide / 2, y - high / 2, y + high / 2
+    tinted = _tinted(image, label, grey)
+    how: dict[str, Any] = {"aspect": "auto", "interpolation": "antialiased", "zorder": 2}
+    ax.imshow(tinted, extent=(left, right, low, top), **how)
+    if tinted is image:
+        around = [left, right, right, left, left], [low, low, top, top, low]
+        ax.plot(*around, color=_colour(label), lw=1.6, zorder=3)
 
 
 def _tinted(image: npt.NDArray[np.uint8], label: int, grey: bool) -> npt.NDArray[np.uint8]:
@@ -113,25 +179,6 @@ def _tinted(image: npt.NDArray[np.uint8], label: int, grey: bool) -> npt.NDArray
         return image
     ink = np.broadcast_to(np.array(to_rgb(_colour(label))) * 255, image.shape)
     return np.concatenate([ink, image[..., :1]], axis=-1).astype(np.uint8)
-
-
-def _centres(places: Points, labels: npt.NDArray[Any]) -> dict[int, Points]:
-    """The middle of each class's points, unless there are too many classes to name."""
-    present = [int(label) for label in np.unique(labels[labels >= 0])]
-    if len(present) > NAMES_UP_TO:
-        return {}
-    return {label: np.median(places[labels == label], axis=0) for label in present}
-
-
-def _names(ax: Axes, centres: dict[int, Points], names: list[str]) -> None:
-    for label, (x, y) in centres.items():
-        name = style.label(names[label] if label < len(names) else label, 14)
-        colour = _colour(label)
-        light = np.dot(to_rgb(colour), (0.299, 0.587, 0.114)) > 0.6
-        box = {"boxstyle": "round,pad=0.25", "fc": colour, "ec": style.PAPER}
-        look: dict[str, Any] = {"fontsize": 10.5, "fontweight": "bold", "bbox": box, "zorder": 4}
-        look |= {"color": style.INK if light else style.PAPER, "ha": "center", "va": "center"}
-        ax.text(x, y, name, **look)
 
 
 def _colour(label: int) -> str:

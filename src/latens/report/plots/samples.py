@@ -12,12 +12,17 @@ from matplotlib.figure import Figure
 from latens.report import pictures, style, words
 
 CAPTIONS = {
+    "quality": "How like real images the samples are, in the features of a classifier trained "
+    "here: how many look real (precision, density), and how much of what is real they cover "
+    "(recall, coverage). Training images in the samples' place show what can be reached. The "
+    "numbers can be compared only where they come from the same classifier, told by its hash.",
     "pictures": "Samples as they came, none picked out. Where a class was asked for, each row is "
     "one; a frame marks a sample that the classifier takes for another class.",
     "nearest": "The samples that lie nearest to a training image, each above that image. The "
     "number is their difference, the root of the mean squared error.",
 }
-PICTURES = frozenset(CAPTIONS)
+PICTURES = frozenset({"pictures", "nearest"})
+MEASURES = ("precision", "density", "recall", "coverage")
 MOST = 100
 ACROSS = 10  # pictures in a row
 
@@ -27,12 +32,35 @@ def draw(result: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> dict[st
     """`arrays`: pictures uint8 ``[K, C, H, W]``, perhaps pictures_asked and pictures_said int64
     ``[K]``; near_samples and near_images, with near_distances ``[J]``."""
     figures = {}
+    if any(words.finite(result.get(measure)) is not None for measure in MEASURES):
+        figures["quality"] = _quality(result)
     if len(arrays.get("pictures", ())):
         asked = "pictures_asked" in arrays
         figures["pictures"] = _by_class(result, arrays) if asked else _all(arrays["pictures"])
     if len(arrays.get("near_samples", ())):
         figures["nearest"] = _nearest(arrays)
     return figures
+
+
+def _quality(result: dict[str, Any]) -> Figure:
+    figure = style.figure(2.5)
+    ax = figure.subplots()
+    looks = (("_of_real", style.MUTED, "s", "training images"), ("", style.BLUE, "o", "samples"))
+    for ending, colour, marker, name in looks:
+        known = [words.finite(result.get(measure + ending)) for measure in MEASURES]
+        values = [np.nan if value is None else value for value in known]
+        text = f"{name}, Fréchet distance {words.number(result.get('frechet' + ending))}"
+        look: dict[str, Any] = {"ms": 8, "ls": "", "clip_on": False}
+        ax.plot(values, range(len(MEASURES)), marker, color=colour, label=text, **look)
+    ax.set_yticks(range(len(MEASURES)), MEASURES)
+    ax.set_ylim(len(MEASURES) - 0.5, -0.5)
+    ax.set_xlim(0, max(1.0, ax.get_xlim()[1]))
+    ax.grid(False, axis="y")
+    if result.get("classifier_sha256"):
+        text = f"features of classifier {words.plain(result['classifier_sha256'])[:12]}"
+        ax.set_title(text, fontweight="normal", loc="right", fontsize=8.5, color=style.MUTED)
+    figure.legend(loc="outside lower left", ncols=1, handletextpad=0.2)
+    return figure
 
 
 def _all(drawn: npt.NDArray[np.uint8]) -> Figure:
