@@ -62,6 +62,7 @@ def test_a_folder_is_walked_in_order(classified: latens.ClassifyResult, tmp_path
     for name in ("b.png", "a.png", "deep/c.png"):
         picture(tmp_path / "more" / name, 1)
     (tmp_path / "more" / "notes.txt").write_text("no picture")
+    (tmp_path / "more" / "._a.png").write_bytes(b"litter of a Mac")
     alone = picture(tmp_path / "z.png", 2)
     found = latens.predict(classified.run, [alone, tmp_path / "more"])
     names = [Path(p.file).relative_to(tmp_path).as_posix() for p in found]

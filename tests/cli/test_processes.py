@@ -131,6 +131,28 @@ def test_ctrl_c_before_the_training_begins(tmp_path: Path) -> None:
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("arguments", [[], ["--json"]], ids=["text", "json"])
+def test_ctrl_c_while_the_program_is_still_imported(arguments: list[str], tmp_path: Path) -> None:
+    driver = tmp_path / "driver.py"
+    driver.write_text(
+        "import os, signal, sys\n"
+        "from importlib.abc import MetaPathFinder\n"
+        "class Stop(MetaPathFinder):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'typer':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Stop())\n"
+        "from latens.__main__ import main\n"
+        "main()\n"
+    )
+    running = begin(process(driver, "runs", "list", *arguments), tmp_path)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 130
+    told = json.loads(out)["error"]["message"] if arguments else err.strip()
+    assert told == "Stopped."
+    assert "Traceback" not in err
+
+
 def test_a_reader_that_goes_away_is_no_error(runs: Path) -> None:
     running = begin(process("-m", "latens", "runs", "show", "runs/clf"), runs)
     assert running.stdout and running.stderr

@@ -39,7 +39,10 @@ SAID: dict[str, tuple[list[str], list[str]]] = {
     ),
     "show a comparison": (["runs", "show", "runs/cmp"], ["two-phase at 20 labels"]),
     "data list": (["data", "list"], ["digits", "mnist", "cifar10", "built in"]),
-    "data check": (["data", "check", "data.npz"], ["300 images of 8x8, 1 channel", "Memory: 19 kB", "validation", "as the data gives"]),
+    "data check": (
+        ["data", "check", "data.npz"],
+        ["300 images of 8x8, 1 channel", "Memory: 19 kB", "validation", "as the data gives"],
+    ),
     "data check of whole data": (
         ["data", "check", "one-class.npz"],
         ["all        300        216           24     60", "Test: drawn (20 %)", "single-class"],
@@ -104,9 +107,64 @@ def test_unlabelled_images_are_not_offered_a_classifier(here: Path, tmp_path: Pa
     assert "1 epoch in" in done.out
 
 
+def test_an_unfinished_run_tells_how_far_it_came(runs: Path, damaged: Path) -> None:
+    done = latens("runs", "show", damaged / "unfinished")
+    assert "state  unfinished, 2 of 2 epochs of phase all done" in done.out
+    assert offered(done.out) == ["classify", "--resume", str(damaged / "unfinished")]
+    found = latens("runs", "show", damaged / "unfinished", "--json").document
+    assert found["state"] == "unfinished" and found["progress"]["epochs"] == 2
+
+
+def test_a_failed_run_tells_why(runs: Path, damaged: Path, tmp_path: Path) -> None:
+    from latens.runs.folder import RunFolder
+
+    run = Path(shutil.copytree(damaged / "unfinished", tmp_path / "failed"))
+    RunFolder.open(run).mark_failed("The loss became nan.", "Lower the rate.")
+    done = latens("runs", "show", run)
+    assert "state  failed" in done.out and "The loss became nan." in done.out
+    assert "Try: Lower the rate." in done.out
+    refused = latens("evaluate", run, "--json")
+    assert (refused.code, refused.document["error"]["code"]) == (4, "failed-run")
+    assert "The loss became nan." in refused.document["error"]["message"]
+    (listed,) = latens("runs", "list", "--root", tmp_path, "--json").document
+    assert listed["state"] == "failed"
+
+
+def test_an_unfinished_comparison_counts_its_trainings(runs: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(runs / "runs" / "cmp", tmp_path / "cmp"))
+    (run / "results" / "comparison.json").unlink()
+    done = latens("runs", "show", run)
+    assert "unfinished, 10 of 10 trainings done" in done.out
+    assert offered(done.out) == ["compare", "--resume", str(run)]
+
+
+def test_no_raw_floats_and_a_short_result(runs: Path) -> None:
+    for run in ("ae", "clf", "cmp"):
+        assert not re.search(r"\d\.\d{7,}", latens("runs", "show", f"runs/{run}").out)
+    (listed,) = [
+        run["main_number"] for run in latens("runs", "list", "--json").document
+        if run["task"] == "compare"
+    ]  # fmt: skip
+    assert re.fullmatch(r"(\d+ (gain|loss|no benefit)(, )?)+", listed)
+    assert sum(map(int, re.findall(r"\d+", listed))) == 2
+
+
+def test_an_evaluated_autoencoder_keeps_its_validation_result(runs: Path, copy: Path) -> None:
+    from latens.runs.folder import RunFolder
+
+    before = RunFolder.open(copy).result("reconstruction")[0]
+    done = latens("evaluate", copy, "--json")
+    held = RunFolder.open(copy)
+    assert held.result("reconstruction")[0] == before and before["part"] == "validation"
+    tested = held.result("reconstruction-test")[0]
+    assert tested["part"] == "test" and tested["mse"] == done.document["mse"]
+
+
 def test_runs_list_of_nothing(tmp_path: Path) -> None:
     done = latens("runs", "list", "--root", tmp_path)
-    assert done.code == 0 and "No runs" in done.out and "Next: latens pretrain" in done.out
+    assert done.code == 0 and "No runs" in done.out
+    assert "There is no folder" in latens("runs", "list", "--root", tmp_path / "none").out
+    assert done.code == 0 and "Next: latens pretrain" in done.out
 
 
 def test_runs_list_marks_what_is_damaged(runs: Path, damaged: Path) -> None:

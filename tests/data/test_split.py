@@ -105,3 +105,11 @@ def test_classes_are_required() -> None:
         with pytest.raises(DataError) as caught:
             require_classes(image_set(labels, 10))
         assert caught.value.code == code
+
+
+def test_a_few_unlabelled_images_stay_in_training() -> None:
+    """They are too few for every part, which is no reason to refuse the labelled ones."""
+    labels = np.array([0, 1] * 10 + [-1])
+    split = draw(image_set(labels, len(labels)), seed=0)
+    assert 20 in split.train and 20 not in split.labelled
+    assert len(split.val) and len(split.test)

@@ -14,7 +14,7 @@ from PIL import Image
 from report_examples import EVIL, EXAMPLES, FINDINGS, TWO_PHASE, Example, records
 
 from latens.errors import TrainingError
-from latens.report import figures, headlines
+from latens.report import figures, headlines, text, words
 from latens.report.build import build
 from latens.report.page import Headline, Section, Table, write_page
 from latens.runs.folder import RunFolder
@@ -302,3 +302,22 @@ def words_of(run: RunFolder) -> str:
     html = build(run).read_text("utf-8")
     swapped = re.sub(r"<dt>(.*?)</dt><dd>(.*?)</dd>", r"<dd>\2</dd> <dt>\1</dt>", html)
     return re.sub(r"\s+", " ", Page(swapped).text)
+
+
+def test_a_denoiser_is_judged_by_what_it_mends(tmp_path: Path) -> None:
+    numbers, arrays = EXAMPLES["reconstruction"]["denoiser"]
+    numbers = {**numbers, "input_mse": 0.19}
+    run = make(tmp_path / "run", reconstruction=(numbers, arrays))
+    page = words_of(run)
+    assert f"{words.number(numbers['noisy_mse'])} MSE" in page
+    assert f"they were {words.number(numbers['input_mse'])} away" in page
+    assert "PSNR of corrupted images given back" in page
+    assert text.objective(numbers).startswith("Error of corrupted images given back 0.")
+
+
+def test_a_variational_one_is_judged_by_its_bound(tmp_path: Path) -> None:
+    numbers, arrays = EXAMPLES["reconstruction"]["grey"]
+    run = make(tmp_path / "run", reconstruction=({**numbers, "neg_elbo": 95.2, "kl": 25.0}, arrays))
+    page = words_of(run)
+    assert "95.2 nats" in page and "−ELBO" in page and "train longer" not in page
+    assert "25 nats divergence of the code an image" in page

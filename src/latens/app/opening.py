@@ -37,6 +37,13 @@ def task_of(run: RunFolder, *allowed: str) -> str:
 
 def require_finished(run: RunFolder) -> None:
     """Raise `RunError` if a training has not come to its end: its weights are not the last ones."""
+    failed = run.failure()
+    if failed:
+        raise RunError(
+            f"Expected a finished run; the training of {run.path} failed: {failed['reason']}",
+            hint=failed["hint"] or "Train it again under another name.",
+            code="failed-run",
+        )
     if not run.finished:
         raise RunError(
             f"Expected a finished run; the training of {run.path} has not come to its end.",

@@ -15,7 +15,7 @@ from latens.app.training import build_model
 from latens.data.image_set import ImageSet
 from latens.data.load import load
 from latens.data.pictures import read_files
-from latens.data.tree import is_picture
+from latens.data.tree import FolderTree, is_picture
 from latens.errors import DataError
 from latens.evaluation.logits import class_logits
 from latens.progress import Progress, silent
@@ -90,7 +90,7 @@ def _files(pictures: Sequence[str | Path]) -> list[Path]:
     files: list[Path] = []
     for path in map(Path, pictures):
         if path.is_dir():
-            files += sorted(file for file in path.rglob("*") if is_picture(file.name))
+            files += [path / name for name in FolderTree(path).files() if is_picture(name)]
         elif path.is_file():
             files.append(path)
         else:

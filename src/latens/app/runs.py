@@ -43,7 +43,8 @@ def show_run(path: str | Path) -> dict[str, Any]:
     """What a run was asked, how it stands and what came out, ready for JSON.
 
     `facts` are texts, `results` numbers by result, `curves` values an epoch by metric, `progress`
-    and `failure` as `RunFolder` has them, `resume` the command that goes on, or empty.
+    and `failure` as `RunFolder` has them, `resume` the command that goes on
+    with an unfinished one, else empty.
     """
     run = RunFolder.open(path)
     spec, records = run.spec(), run.metrics()
@@ -107,7 +108,7 @@ def _told(state: str, come: dict[str, Any] | None, failed: dict[str, str] | None
 
 def _resume(run: RunFolder, spec: dict[str, Any]) -> str:
     task = spec.get("task")
-    if run.state == "finished" or task not in RESUMED:
+    if run.state != "unfinished" or task not in RESUMED:
         return ""
     data = "IMAGES.npz " if spec.get("data", {}).get("source") == "array" else ""
     return f"latens {task} {data}--resume {quote(str(run.path))}"

@@ -36,7 +36,7 @@ def list_runs(root: Root = Path("runs"), json: o.Json = False) -> None:
     found = found_in(root)
     screen.document([summary.to_dict() for summary in found])
     if not found:
-        screen.plain(f"No runs in {root}.")
+        screen.plain(f"No runs in {root}." if root.is_dir() else f"There is no folder {root}.")
         return screen.next("latens pretrain digits")
     rows = [[s.run, s.task, s.data, s.state, s.main_number, s.made] for s in found]
     screen.table("", ["run", "task", "data", "state", "result", "made"], rows)
@@ -58,7 +58,7 @@ def show(run: o.RunPath, json: o.Json = False) -> None:
     screen.facts({**details["facts"], **_numbers(details), **details["verdicts"]})
     screen.findings(details["findings"])
     if details["failure"]:
-        screen.plain(details["failure"]["hint"])
+        screen.plain(f"Try: {details['failure']['hint']}")
     screen.next(details["resume"] or f"latens report {quote(str(run))}")
 
 

@@ -57,6 +57,7 @@ def pretrain(
         f"Validation error [bold]{result.val_mse:.5f}[/bold] (mean squared, pixels from 0 to 1), "
         f"PSNR {result.psnr:.1f} dB, SSIM {result.ssim:.3f}"
     )
+    _show_objective(screen, result.run)
     if result.pca_mse is not None:
         screen.say(f"PCA with the same {result.code} numbers: {result.pca_mse:.5f}")
     elif result.pca_reason:
@@ -141,6 +142,16 @@ def _show_curve(screen: Screen, path: str) -> None:
         name = next(iter(records[0]["val"]))
         curve = [record["val"][name] for record in records]
         screen.plain(f"Validation {name} {curve[0]:.4g} {sparkline(curve)} {curve[-1]:.4g}")
+
+
+def _show_objective(screen: Screen, path: str) -> None:
+    """What a denoiser or a VAE is judged by."""
+    from latens.report.text import objective
+    from latens.runs.folder import RunFolder
+
+    line = objective(RunFolder.open(path).result("reconstruction")[0])
+    if line:
+        screen.plain(f"{line}.")
 
 
 def _show_end(screen: Screen, result: Any) -> None:

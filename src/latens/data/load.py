@@ -14,6 +14,7 @@ from latens.data import arrays, names, subset
 from latens.data.convert import Size, check_request, convert
 from latens.data.image_set import ImageSet
 from latens.data.pictures import Allocate, in_memory
+from latens.data.tree import is_picture
 from latens.errors import DataError
 from latens.progress import Progress, silent
 
@@ -131,6 +132,10 @@ def _what_came(path: Path) -> str:
         inside = sorted(file.name for file in path.iterdir())
         shown = f"a folder without pictures; it holds {', '.join(inside[:3])}"
         return f"{shown}{', ...' if inside[3:] else ''}" if inside else "an empty folder"
+    if is_picture(path.name):
+        return "a single picture, and a set is a folder of them"
+    if not path.is_file():  # a pipe would be waited for without end
+        return "neither a file nor a folder"
     with path.open("rb") as file:
         head = file.read(4)
     return f"a file that begins with {head.hex(' ')}" if head else "an empty file"

@@ -114,12 +114,12 @@ def _take(
     if not fraction:
         return indices[:0]
     home = strata[group[indices]]  # a group that has two labels goes with its first image's
-    taken = []
+    taken: list[Indices] = []
     for stratum in np.unique(home):
         members = indices[home == stratum]
         first, counts = np.unique(group[members], return_counts=True)
         if len(first) < 2:
-            if stratum == UNLABELLED and taken:  # the other classes fill this part
+            if stratum == UNLABELLED and np.ptp(home):  # the classes fill this part
                 continue
             raise _too_few(images, int(stratum), part)
         order = rng.permutation(len(first))

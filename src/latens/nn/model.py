@@ -72,6 +72,8 @@ class Model(nn.Module):
 
         Raises `UsageError`, with the names there are, for an unknown stage.
         """
+        if stage is None:
+            return self.encode(x_BCHW)
         features: Tensor = self.encoder[: _count(self.stages(), stage)](x_BCHW)
         return features
 

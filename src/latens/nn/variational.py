@@ -16,6 +16,7 @@ from latens.errors import DataError
 from latens.spec import VaeSpec
 
 Shape = tuple[int, ...]
+_WIDTH = 256
 _LIMIT = 20.0  # of log variances: exp stays finite, and no sensible code comes near it
 
 
@@ -38,9 +39,10 @@ class Variational(nn.Module):
         self.latent = spec.latent
         self.classes = classes if spec.conditional else 0
         size = math.prod(features)
-        self.mean = nn.Linear(size + self.classes, spec.latent)
-        self.log_var = nn.Linear(size + self.classes, spec.latent)
-        back: list[nn.Module] = [nn.Linear(spec.latent + self.classes, size)]
+        self.inner = _hidden(size + self.classes)
+        self.mean = nn.Linear(_WIDTH, spec.latent)
+        self.log_var = nn.Linear(_WIDTH, spec.latent)
+        back = [_hidden(spec.latent + self.classes), nn.Linear(_WIDTH, size)]
         if len(features) > 1:  # maps have been through an activation, dense codes have not
             back += [nn.ReLU(inplace=True), nn.Unflatten(1, features)]
         self.back = nn.Sequential(*back)
@@ -54,8 +56,8 @@ class Variational(nn.Module):
         Raises `DataError` if it is conditional and there are no labels (int64, 0 to K - 1; one
         that is unknown, -1, counts as none of the classes).
         """
-        told = self._told(features.flatten(1), labels_B)
-        return self.mean(told).float(), self.log_var(told).float().clamp(-_LIMIT, _LIMIT)
+        inner = self.inner(self._told(features.flatten(1), labels_B))
+        return self.mean(inner).float(), self.log_var(inner).float().clamp(-_LIMIT, _LIMIT)
 
     def decode(self, z_BD: Tensor, labels_B: Tensor | None = None) -> Tensor:
         """Pixel logits `[B, C, H, W]` of codes."""
@@ -74,6 +76,11 @@ class Variational(nn.Module):
             raise _no_labels()
         one_hot = labels_B[:, None] == torch.arange(self.classes, device=labels_B.device)
         return torch.cat([x_BN, one_hot.to(x_BN)], dim=1)
+
+
+def _hidden(size: int) -> nn.Module:
+    """A layer that lets features and class work on each other; sums alone could not."""
+    return nn.Sequential(nn.Linear(size, _WIDTH), nn.ReLU(inplace=True))
 
 
 def draw(mean_BD: Tensor, log_var_BD: Tensor) -> Tensor:

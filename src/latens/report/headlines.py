@@ -71,6 +71,10 @@ def _classification(result: Mapping[str, Any]) -> Headline:
 def _reconstruction(result: Mapping[str, Any]) -> Headline:
     """The error of an autoencoder, its unit beside it, and its linear rival."""
     part = words.plain(result.get("part", "validation"))
+    if words.finite(result.get("neg_elbo")) is not None:
+        return _elbo(result, part)
+    if words.finite(result.get("noisy_mse")) is not None:
+        return _mended(result, part)
     sentence = f"Mean squared error, pixels from 0 to 1, on {words.count(result.get('images'))} "
     sentence += f"{part} images"
     mse, pca = words.finite(result.get("mse")), words.finite(result.get("pca_mse"))
@@ -86,6 +90,26 @@ def _reconstruction(result: Mapping[str, Any]) -> Headline:
     return Headline(value, f"{sentence}, so this code is no better: train longer or differently.")
 
 
+def _elbo(result: Mapping[str, Any], part: str) -> Headline:
+    """What a variational autoencoder is judged by."""
+    return Headline(
+        f"{words.number(result['neg_elbo'])} nats",
+        f"Negative evidence lower bound (−ELBO) of {words.count(result.get('images'))} {part} "
+        f"images, on average, from codes of {words.count(result.get('code'))} numbers; lower is "
+        "better.",
+    )
+
+
+def _mended(result: Mapping[str, Any], part: str) -> Headline:
+    """What a denoiser is judged by: what it makes of corrupted images."""
+    return Headline(
+        f"{words.number(result['noisy_mse'])} MSE",
+        f"Mean squared error, pixels from 0 to 1, of {words.count(result.get('images'))} corrupted "
+        f"{part} images given back; as they came they were {words.number(result.get('input_mse'))} "
+        "away from the clean ones.",
+    )
+
+
 def _training(records: list[dict[str, Any]]) -> Headline:
     last = records[-1]
     part = "val" if last.get("val") else "train"
@@ -94,7 +118,12 @@ def _training(records: list[dict[str, Any]]) -> Headline:
     named = {"val": "validation", "train": "training"}[part]
     value = words.percent(values[name], 2) if name == "accuracy" else words.number(values.get(name))
     epoch, epochs = last.get("epoch", "?"), last.get("epochs", "?")
-    what = {"mse": "mean squared error", "bce": "binary cross-entropy"}.get(name, name)
+    what = {
+        "mse": "mean squared error",
+        "bce": "binary cross-entropy",
+        "neg_elbo": "−ELBO in nats",
+        "masked_mse": "error of hidden patches",
+    }.get(name, name)
     sentence = f"{named} {words.plain(what)} after epoch {epoch} of {epochs}"
     phase = (
         f" (phase {words.plain(last['phase'])})" if name == "accuracy" and "phase" in last else ""

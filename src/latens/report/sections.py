@@ -104,12 +104,22 @@ def _reconstruction(title: str, result: Result) -> Section:
             words.count(result.get("code")),
             f"numbers, for {words.count(result.get('pixels'))} pixels",
         ),
+        *_more(result),
     ]
     if words.finite(result.get("pca_mse")) is not None:
         facts.append((words.number(result["pca_mse"]), "error of PCA with as many numbers"))
     elif result.get("pca_reason"):
         return Section(title, facts=tuple(facts), sentences=(_without_pca(result),))
     return Section(title, facts=tuple(facts))
+
+
+def _more(result: Result) -> list[tuple[str, str]]:
+    """What some objectives measure besides the error of clean images."""
+    return [
+        (f"{words.number(result[key])}{unit}", what)
+        for key, (what, unit) in text.MORE.items()
+        if words.finite(result.get(key)) is not None
+    ]
 
 
 def _without_pca(result: Result) -> str:

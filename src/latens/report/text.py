@@ -13,6 +13,14 @@ from latens.report import words
 AVERAGES = ("accuracy", "micro avg", "macro avg", "weighted avg")
 BARS = "▁▂▃▄▅▆▇█"
 MATRIX_UP_TO = 12
+MORE = {
+    "noisy_mse": ("error of corrupted images given back", ""),
+    "noisy_psnr": ("PSNR of corrupted images given back", " dB"),
+    "input_psnr": ("PSNR of corrupted images as they came", " dB"),
+    "neg_elbo": ("−ELBO an image", " nats"),
+    "kl": ("divergence of the code an image", " nats"),
+    "masked_mse": ("error of hidden patches", ""),
+}
 STRIP = 30
 LINE = 100  # characters that a matrix may take
 
@@ -60,6 +68,17 @@ def confusion(counts: Sequence[Sequence[int]], names: Sequence[str]) -> str:
         cells = "".join(f"{value:>{w}}" for value, w in zip(shown, widths, strict=True))
         lines.append(f"{name:>{left}}{cells}")
     return "\n".join(lines)
+
+
+def objective(result: dict[str, Any]) -> str:
+    """What some objectives measure besides the error of clean images, on one line; or empty."""
+    parts = [
+        f"{what} {words.number(result[key])}{unit}"
+        for key, (what, unit) in MORE.items()
+        if words.finite(result.get(key)) is not None
+    ]
+    line = ", ".join(parts)
+    return line[:1].upper() + line[1:]
 
 
 def mistakes(counts: Sequence[Sequence[int]], names: Sequence[str], most: int = 5) -> str:

@@ -281,7 +281,9 @@ def refuse_existing(path: Path) -> None:
         raise RunError(
             f"Expected a new folder for the run; {path} exists already.",
             hint=f"Choose another --out, go on with --resume {path}, "
-            f"or remove it with 'latens runs rm {path}'.",
+            f"or remove it with 'latens runs rm {path}'."
+            if (path / "spec.json").is_file()
+            else "Choose another --out.",
             code="run-exists",
         )
 

@@ -23,7 +23,14 @@ CAPTIONS = {
     "accuracy": "Share of images classified correctly, epoch by epoch. The dot marks the highest "
     "value on validation images, which are never trained on.",
 }
-NAMES = {"mse": "mean squared error", "bce": "binary cross-entropy", "loss": "loss"}
+NAMES = {
+    "mse": "mean squared error",
+    "bce": "binary cross-entropy",
+    "loss": "loss",
+    "neg_elbo": "−ELBO, nats",
+    "kl": "divergence, nats",
+    "masked_mse": "error of hidden patches",
+}
 PHASES = {"head": "head only", "all": "all layers"}
 LOG_FROM = 3.0  # a narrower range reads better on a linear axis
 Curve = npt.NDArray[np.float64]
