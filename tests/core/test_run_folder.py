@@ -222,7 +222,8 @@ def test_nothing_that_exists_is_overwritten(kind: str, tmp_path: Path) -> None:
         (path / "mine").write_text("mine")
     before = path.read_bytes() if path.is_file() else entries(path)
     error = told("run-exists", lambda: new_run(path))
-    assert str(path) in error.message and "--resume" in error.hint
+    assert str(path) in error.message and "--out" in error.hint
+    assert ("--resume" in error.hint) == (kind == "run"), "only a run can be resumed or removed"
     assert before == (path.read_bytes() if path.is_file() else entries(path))
     assert entries(tmp_path) == {"run"}
 

@@ -16,8 +16,24 @@ from latens.errors import DataError
 from latens.spec import VaeSpec
 
 Shape = tuple[int, ...]
-_WIDTH = 256
+_HIDDEN = 256
 _LIMIT = 20.0  # of log variances: exp stays finite, and no sensible code comes near it
+
+
+class Beside(nn.Module):
+    """Numbers `[B, N]` with a hidden layer of them beside: `[B, width]`.
+
+    In the hidden layer code and class work on each other, which sums of them could not; the
+    numbers themselves keep the short way open, by which short trainings learn quicker.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(size, _HIDDEN)
+        self.width = size + _HIDDEN
+
+    def forward(self, x_BN: Tensor) -> Tensor:
+        return torch.cat([x_BN, torch.relu(self.hidden(x_BN)).to(x_BN)], dim=1)
 
 
 class Variational(nn.Module):
@@ -39,10 +55,11 @@ class Variational(nn.Module):
         self.latent = spec.latent
         self.classes = classes if spec.conditional else 0
         size = math.prod(features)
-        self.inner = _hidden(size + self.classes)
-        self.mean = nn.Linear(_WIDTH, spec.latent)
-        self.log_var = nn.Linear(_WIDTH, spec.latent)
-        back = [_hidden(spec.latent + self.classes), nn.Linear(_WIDTH, size)]
+        self.inner = Beside(size + self.classes)
+        self.mean = nn.Linear(self.inner.width, spec.latent)
+        self.log_var = nn.Linear(self.inner.width, spec.latent)
+        first = Beside(spec.latent + self.classes)
+        back: list[nn.Module] = [first, nn.Linear(first.width, size)]
         if len(features) > 1:  # maps have been through an activation, dense codes have not
             back += [nn.ReLU(inplace=True), nn.Unflatten(1, features)]
         self.back = nn.Sequential(*back)
@@ -76,11 +93,6 @@ class Variational(nn.Module):
             raise _no_labels()
         one_hot = labels_B[:, None] == torch.arange(self.classes, device=labels_B.device)
         return torch.cat([x_BN, one_hot.to(x_BN)], dim=1)
-
-
-def _hidden(size: int) -> nn.Module:
-    """A layer that lets features and class work on each other; sums alone could not."""
-    return nn.Sequential(nn.Linear(size, _WIDTH), nn.ReLU(inplace=True))
 
 
 def draw(mean_BD: Tensor, log_var_BD: Tensor) -> Tensor:
