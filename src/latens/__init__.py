@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from latens.app.compare import compare as compare
     from latens.app.evaluate import Evaluation as Evaluation
     from latens.app.evaluate import evaluate as evaluate
+    from latens.app.explore import Explored as Explored
+    from latens.app.explore import explore as explore
     from latens.app.load import LoadedRun as LoadedRun
     from latens.app.load import load as load
     from latens.app.predict import Prediction as Prediction
@@ -36,6 +38,7 @@ _PLACES = {
     "ClassifyResult": "latens.app.classify:ClassifyResult",
     "Comparison": "latens.app.compare:Comparison",
     "Evaluation": "latens.app.evaluate:Evaluation",
+    "Explored": "latens.app.explore:Explored",
     "ImageSet": "latens.data.image_set:ImageSet",
     "LatensError": "latens.errors:LatensError",
     "LoadedRun": "latens.app.load:LoadedRun",
@@ -44,6 +47,7 @@ _PLACES = {
     "classify": "latens.app.classify:classify",
     "compare": "latens.app.compare:compare",
     "evaluate": "latens.app.evaluate:evaluate",
+    "explore": "latens.app.explore:explore",
     "load": "latens.app.load:load",
     "load_images": "latens.data.load:load",
     "predict": "latens.app.predict:predict",
@@ -54,6 +58,7 @@ __all__ = [
     "ClassifyResult",
     "Comparison",
     "Evaluation",
+    "Explored",
     "ImageSet",
     "LatensError",
     "LoadedRun",
@@ -62,6 +67,7 @@ __all__ = [
     "classify",
     "compare",
     "evaluate",
+    "explore",
     "load",
     "load_images",
     "predict",

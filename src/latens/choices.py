@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 Activation: TypeAlias = Literal["relu", "gelu", "silu", "elu", "tanh"]
 Balance: TypeAlias = Literal["none", "class-weights", "balanced-softmax", "logit-adjustment"]
+Exploration: TypeAlias = Literal["noise", "denoising", "maps", "anomaly", "samples", "latent"]
 HeadKind: TypeAlias = Literal["dense", "conv1d", "conv2d"]
 Keep: TypeAlias = Literal["best", "last"]
 Likelihood: TypeAlias = Literal["bernoulli", "gaussian"]
@@ -15,6 +16,7 @@ Network: TypeAlias = Literal["conv", "mlp", "residual"]
 Naming: TypeAlias = Literal["classify", "joint"]
 """Objectives that name classes."""
 Optimizer: TypeAlias = Literal["adam", "adamw", "muon", "rmsprop", "sgd"]
+Part: TypeAlias = Literal["validation", "test"]
 Pool: TypeAlias = Literal["flatten", "mean", "mean-max"]
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
 Rebuilding: TypeAlias = Literal["reconstruct", "denoise", "masked", "vae"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from latens.choices import Activation as Activation
@@ -379,6 +379,19 @@ def parse(kind: type[S], values: Mapping[str, Any]) -> S:
         return kind.model_validate(dict(values))
     except ValidationError as error:
         raise _told(error.errors()[0], values) from None
+
+
+def checked(name: str, kind: Any, value: Any) -> Any:
+    """`value` as the type `kind`; a `UsageError` names the keyword `name` if it is none."""
+    try:
+        return TypeAdapter(kind, config=ConfigDict(arbitrary_types_allowed=True)).validate_python(
+            value
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise FieldError(
+            name, in_words(first["type"], first.get("ctx", {})), _short({**first, "input": value})
+        ) from None
 
 
 def _told(first: ErrorDetails, values: Mapping[str, Any]) -> UsageError:

@@ -134,7 +134,7 @@ def _finished(path: Path) -> bool:
 
 
 def described(arm: Arm) -> dict[str, Any]:
-    interval = stats.mean_interval(arm.accuracies)
+    interval = stats.crossed_interval(arm.correct)
     return {
         "mode": arm.mode,
         "labels": arm.labels,

@@ -16,6 +16,7 @@ _KINDS = {
     "pretrain": "an autoencoder's run",
     "classify": "a classifier's run",
     "compare": "a comparison",
+    "study": "a study",
 }
 
 

@@ -19,6 +19,7 @@ from latens.spec import (
     Optimizer,
     RunSpec,
     Spec,
+    checked,
     parse,
 )
 
@@ -60,13 +61,17 @@ def _line(setting: settings.Setting) -> str:
 def given(options: Mapping[str, Any], bundle: type) -> Options:
     """The options that were given: those that are None were not.
 
-    Raises `UsageError` for a name that `bundle` does not have.
+    Raises `UsageError` for a name that `bundle` does not have, or a value of another type.
     """
     known = settings.table(bundle)
     for name in options:
         if name not in known:
             raise unknown_name("keyword", name, known)
-    return {name: value for name, value in options.items() if value is not None}
+    return {
+        name: checked(name, known[name][0], value)
+        for name, value in options.items()
+        if value is not None
+    }
 
 
 def data_spec(data: Any, options: Options, **more: Any) -> DataSpec:

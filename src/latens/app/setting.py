@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, get_args, get_type_hints
 
-PANELS = OBJECTIVE, NETWORK, TRAINING, IMAGES, MACHINE, RARE = (
-    "Objective", "Network", "Training", "Images", "Machine", "Rarely needed",
+PANELS = EXPLORE, OBJECTIVE, NETWORK, TRAINING, IMAGES, MACHINE, RARE = (
+    "What to look at", "Objective", "Network", "Training", "Images", "Machine", "Rarely needed",
 )  # fmt: skip
 
 

@@ -216,7 +216,7 @@ def _result(
 
 def _described(arm: Arm, found: list[Outcome]) -> dict[str, Any]:
     tests = [o.test for o in found]
-    interval = stats.mean_interval(tests) if len(tests) > 1 else None
+    interval = _interval(found) if len(tests) > 1 else None
     vals = [o.val if o.val_error is None else o.val_error for o in found]
     return {
         "name": arm.name,
@@ -234,6 +234,14 @@ def _described(arm: Arm, found: list[Outcome]) -> dict[str, Any]:
         "parameters": found[0].parameters,
         "code": found[0].code,
     }
+
+
+def _interval(found: list[Outcome]) -> stats.Interval:
+    """Of the mean on test: for new seeds, and new images too where it is known which were right."""
+    right = [o.correct for o in found if o.correct is not None]
+    if len(right) == len(found):
+        return stats.crossed_interval(np.stack(right))
+    return stats.mean_interval([o.test for o in found])
 
 
 def _contrasts(asked: Sequence[Contrast], outcomes: Outcomes, metric: str) -> list[dict[str, Any]]:

@@ -13,17 +13,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from latens.app.classify import classify
 from latens.app.evaluate import autoencoder_result, classifier_result
+from latens.app.opened import Opened
 from latens.app.opening import read_data
 from latens.app.pretrain import pretrain
 from latens.app.training import load_trained, stored_split
 from latens.data.image_set import ImageSet
-from latens.data.split import Split
 from latens.evaluation.through import passed_through
-from latens.nn.model import Model
 from latens.progress import Progress, silent
 from latens.runs.folder import RunFolder
 from latens.spec import DataSpec, RunSpec, parse
@@ -32,18 +30,6 @@ from latens.train.device import place
 from latens.train.records import Observer
 
 SMOKE_DATA = "digits"
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A finished training, in memory."""
-
-    run: RunFolder
-    spec: RunSpec
-    model: Model
-    images: ImageSet
-    split: Split
-    device: torch.device
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,26 @@ def numbers(text: str) -> tuple[int, ...]:
     )
 
 
+def fractions(text: str) -> tuple[float, ...]:
+    """``"0,0.2"`` to (0.0, 0.2). Raises `UsageError` for anything but numbers from 0 to 1."""
+    try:
+        found = tuple(float(part) for part in names(text))
+    except ValueError:
+        found = ()
+    if found and all(0 <= number <= 1 for number in found):
+        return found
+    raise UsageError(
+        f"Expected numbers from 0 to 1 separated by commas; got {text!r}.",
+        hint="For example 0,0.2,0.4.",
+        code="bad-numbers",
+    )
+
+
+def names(text: str) -> tuple[str, ...]:
+    """``"pca, umap"`` to ("pca", "umap")."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def keep(text: str) -> dict[str, int]:
     """``"bird=2500,deer=2500"`` to a mapping. Raises `UsageError` if it is not of this form."""
     from latens.data.subset import parse_keep  # numpy is not needed to show help

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from latens.cli import compare, data, options, reuse, runs, study, train, usage
+from latens.cli import compare, data, explore, options, reuse, runs, study, train, usage
 from latens.cli.screen import Screen
 from latens.errors import FieldError, Interrupted, LatensError, RunError, TrainingError
 
@@ -32,6 +32,7 @@ app = typer.Typer(
 )
 train.add_to(app)
 reuse.add_to(app)
+explore.add_to(app)
 compare.add_to(app)
 runs.add_to(app)
 data.add_to(app)

@@ -32,7 +32,7 @@ def evaluate(
     device: o.Device = "auto",
     json: o.Json = False,
 ) -> None:
-    """Read the test images, once training is over: nothing else does.
+    """Read the test images, once, when training is over. Training never does.
 
     Example:  latens evaluate runs/clf
     """

@@ -114,8 +114,8 @@ def _show(screen: Screen, result: Any) -> None:
         f"{result.name} ({result.scale}): {result.data}, {len(result.seeds)} seeds, "
         f"{duration(sum(arm['seconds'] for arm in result.arms) * len(result.seeds))} of training"
     )
-    columns, lines = rows(result.arms, result.metric)
-    screen.table("", columns, [list(line) for line in lines], right=tuple(columns[2:]))
+    columns, lines = rows(result.arms)
+    screen.table("", columns, lines, right=tuple(columns[1:]))
     screen.plain(f"Best on validation: {result.chosen}")
     colours = {"gain": "green", "loss": "red", "no benefit": "yellow"}
     for item in result.contrasts:

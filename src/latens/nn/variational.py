@@ -16,24 +16,7 @@ from latens.errors import DataError
 from latens.spec import VaeSpec
 
 Shape = tuple[int, ...]
-_HIDDEN = 256
 _LIMIT = 20.0  # of log variances: exp stays finite, and no sensible code comes near it
-
-
-class Beside(nn.Module):
-    """Numbers `[B, N]` with a hidden layer of them beside: `[B, width]`.
-
-    In the hidden layer code and class work on each other, which sums of them could not; the
-    numbers themselves keep the short way open, by which short trainings learn quicker.
-    """
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.hidden = nn.Linear(size, _HIDDEN)
-        self.width = size + _HIDDEN
-
-    def forward(self, x_BN: Tensor) -> Tensor:
-        return torch.cat([x_BN, torch.relu(self.hidden(x_BN)).to(x_BN)], dim=1)
 
 
 class Variational(nn.Module):
@@ -55,11 +38,9 @@ class Variational(nn.Module):
         self.latent = spec.latent
         self.classes = classes if spec.conditional else 0
         size = math.prod(features)
-        self.inner = Beside(size + self.classes)
-        self.mean = nn.Linear(self.inner.width, spec.latent)
-        self.log_var = nn.Linear(self.inner.width, spec.latent)
-        first = Beside(spec.latent + self.classes)
-        back: list[nn.Module] = [first, nn.Linear(first.width, size)]
+        self.mean = nn.Linear(size + self.classes, spec.latent)
+        self.log_var = nn.Linear(size + self.classes, spec.latent)
+        back: list[nn.Module] = [nn.Linear(spec.latent + self.classes, size)]
         if len(features) > 1:  # maps have been through an activation, dense codes have not
             back += [nn.ReLU(inplace=True), nn.Unflatten(1, features)]
         self.back = nn.Sequential(*back)
@@ -73,8 +54,8 @@ class Variational(nn.Module):
         Raises `DataError` if it is conditional and there are no labels (int64, 0 to K - 1; one
         that is unknown, -1, counts as none of the classes).
         """
-        inner = self.inner(self._told(features.flatten(1), labels_B))
-        return self.mean(inner).float(), self.log_var(inner).float().clamp(-_LIMIT, _LIMIT)
+        told = self._told(features.flatten(1), labels_B)
+        return self.mean(told).float(), self.log_var(told).float().clamp(-_LIMIT, _LIMIT)
 
     def decode(self, z_BD: Tensor, labels_B: Tensor | None = None) -> Tensor:
         """Pixel logits `[B, C, H, W]` of codes."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from latens.errors import RunError
 from latens.progress import Progress, silent
-from latens.report import figures, headlines, next_step, sections, words
+from latens.report import explored, figures, headlines, next_step, sections, words
 from latens.report.figures import Drawing, Result, RunLike
 from latens.report.page import Section, write_page
 
@@ -18,6 +18,7 @@ ORDER = (
     "classification",
     "reconstruction-test",
     "reconstruction",
+    *explored.TITLES,
     "training",
 )
 PAGE = "index.html"
@@ -54,10 +55,16 @@ def _parts(held: dict[str, Result], drawings: list[Drawing]) -> list[Section]:
     if notes:
         parts.append(Section("Findings", notes=notes))
     names = [name for name in held if name != "findings"]
-    for name in sorted(names, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER)):
+    for name in sorted(names, key=_rank):
         own = tuple(drawing for drawing in drawings if drawing.result == name)
         parts.append(replace(sections.section(name, held[name][0]), figures=own))
     return parts
+
+
+def _rank(name: str) -> tuple[int, str]:
+    """The place of a result on the page: its own, else that of its kind, else the end."""
+    known = name if name in ORDER else figures.kind(name)
+    return ORDER.index(known) if known in ORDER else len(ORDER), name
 
 
 def _background(spec: dict[str, Any], environment: dict[str, Any]) -> list[Section]:

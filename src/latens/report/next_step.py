@@ -47,6 +47,9 @@ def step(
     from_array = _source(held, spec) == ARRAY
     if "study" in held:
         return Step("latens study list", "Other questions, asked in the same way.")
+    if what == "study":
+        asked = f"{spec.get('study')} --scale {spec.get('scale')} --out {shlex.quote(run)}"
+        return Step(f"latens study run {asked}", "This study has not come to its end: go on.")
     if not finished(held):
         return _go_on(run, what, from_array)
     if what == "comparison":
@@ -60,7 +63,9 @@ def step(
 
 
 def kind(held: Held, spec: Mapping[str, Any]) -> str:
-    """What a run is: comparison, classifier or autoencoder, by what it holds and was asked."""
+    """What a run is: study, comparison, classifier or autoencoder."""
+    if spec.get("task") == "study":
+        return "study"
     if "comparison" in held:
         return "comparison"
     if "classification" in held or spec.get("task") == "classify":

@@ -36,14 +36,16 @@ class Headline:
 class Table:
     """Rows of words; the first column is a name, the others are aligned as numbers.
 
-    A row that is empty is a rule, as scikit-learn sets averages apart. `fold` hides a long table
-    behind its title.
+    A row that is empty is a rule, as scikit-learn sets averages apart; a row of one cell is a
+    heading for those below. `fold` hides a long table behind its title. `words` are the columns
+    (from 0) whose cells are words: these may be broken into lines and begin at the left.
     """
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     title: str = ""
     fold: bool = False
+    words: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from statistics import median
 from typing import Any
 
-from latens.report import study, text, words
+from latens.report import explored, study, text, words
 from latens.report.page import Note, Section, Table
 
 FOLD_FROM = 20  # classes
@@ -26,6 +26,9 @@ Result = Mapping[str, Any]
 
 def section(name: str, result: Result) -> Section:
     """The words and tables of one result, without its figures."""
+    kind = name.removesuffix("-test")
+    if kind in explored.TITLES:
+        return explored.section(kind, result)
     title = TITLES.get(name, words.plain(name).replace("-", " ").replace("_", " ").capitalize())
     makers = {
         "training": _training,

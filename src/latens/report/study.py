@@ -9,21 +9,22 @@ from latens.report import words
 from latens.report.page import Headline, Note, Section, Table
 
 Result = Mapping[str, Any]
+Rows = list[list[str]]
+"""The cells of a table; a row of one cell is a heading for those below."""
+VERDICTS = {"gain": "shown better", "loss": "shown worse", "no benefit": "not told apart"}
 
 
 def section(title: str, result: Result) -> Section:
-    """Question, arms, contrasts, reported numbers and remarks of a result "study"."""
-    columns, cells = rows(result["arms"], str(result["metric"]))
-    tables = [_tabled(columns, cells)]
+    """Arms, contrasts, reported numbers and remarks of a result "study"."""
+    tables = [_tabled(*rows(result["arms"]), title="Every arm")]
     if result["reported"]:
-        tables.append(_tabled(*reported(result), title="The report's numbers"))
-    remarks = [Note("info", text) for text in result["remarks"]]
+        tables.append(_tabled(*reported(result), title="The report's numbers", all_words=True))
     return Section(
         title,
         facts=_facts(result),
         sentences=tuple(sentences(result)),
         tables=tuple(tables),
-        notes=tuple(remarks),
+        notes=tuple(Note("info", text) for text in result["remarks"]),
     )
 
 
@@ -32,65 +33,85 @@ def sentences(result: Result) -> list[str]:
     return [item["sentence"] + _power(item) for item in result["contrasts"]]
 
 
-def reported(result: Result) -> tuple[list[str], list[list[str]]]:
-    """The report's own numbers as a table, beside the arms that answer them."""
+def reported(result: Result) -> tuple[list[str], Rows]:
+    """The report's own numbers as a table, beside the arms that answer them, where some do."""
     arms = {arm["name"]: arm for arm in result["arms"]}
-    found = []
+    header, found = ["in the report", "its number", "here, on test"], []
     for item in result["reported"]:
         ours = arms.get(item.get("ours") or "")
         here = f"{value(ours['mean'], ours['task'])} ({ours['name']})" if ours else ""
         found.append([str(item["what"]), str(item["value"]), here])
-    return ["in the report", "its number", "here, on test"], found
+    if any(row[-1] for row in found):
+        return header, found
+    return header[:-1], [row[:-1] for row in found]
 
 
 def headline(result: Result) -> Headline:
     """The number of the arm that validation chose, and the question it answers."""
-    arm = next(arm for arm in result["arms"] if arm["name"] == result["chosen"])
-    found = [item["verdict"] for item in result["contrasts"]]
-    tally = ", ".join(
-        f"{found.count(kind)} {words_of}"
-        for kind, words_of in (("gain", "shown better"), ("loss", "shown worse"),
-                               ("no benefit", "not told apart"))
-        if kind in found
-    )  # fmt: skip
-    of = f" Of {len(found)} differences: {tally}." if found else ""
-    sentence = (
-        f"{result['question']} Best on validation: {arm['name']}, "
-        f"{value(arm['mean'], arm['task'])} on test (mean of {len(arm['test'])})."
+    arm = _chosen(result)
+    return Headline(value(arm["mean"], arm["task"]), f"{result['question']} {answer(result)}")
+
+
+def answer(result: Result) -> str:
+    """What came out, in a sentence or two."""
+    arm = _chosen(result)
+    seeds = len(arm["test"])
+    mean = f"mean of {seeds} seeds" if seeds > 1 else "one seed"
+    best = (
+        f"Best on validation: {arm['name']}, {value(arm['mean'], arm['task'])} on test ({mean})."
     )
-    return Headline(value(arm["mean"], arm["task"]), f"{sentence}{of}")
+    found = [item["verdict"] for item in result["contrasts"]]
+    if not found:
+        return best
+    if len(found) == 1:
+        return f"{best} The one difference that was asked about was {VERDICTS[found[0]]}."
+    tally = ", ".join(f"{found.count(kind)} {told}" for kind, told in VERDICTS.items()
+                      if kind in found)  # fmt: skip
+    return f"{best} Of {len(found)} differences: {tally}."
 
 
 def table(title: str, result: Result) -> Section:
     """A result that is a list of `rows`, as a table of their fields."""
-    return Section(title, tables=(_tabled(*lines(result["rows"])),))
+    header, cells = lines(result["rows"])
+    texts = {at for at, x in enumerate(_fields(result["rows"][0]).values()) if isinstance(x, str)}
+    return Section(title, tables=(_tabled(header, cells, texts=frozenset(texts)),))
 
 
-def lines(found: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """Records with the same fields as a table."""
-    header = [name.replace("_", " ") for name in found[0]]
-    return header, [
-        [words.number(v, 4) if isinstance(v, float) else str(v) for v in row.values()]
-        for row in found
+def lines(found: Sequence[Mapping[str, Any]]) -> tuple[list[str], Rows]:
+    """Records with the same fields as a table; an interval is one column, p is short."""
+    fields = [_fields(row) for row in found]
+    return [name.replace("_", " ") for name in fields[0]], [
+        [_cell(name, x) for name, x in row.items()] for row in fields
     ]
 
 
-def _tabled(columns: Sequence[str], cells: Sequence[Sequence[str]], title: str = "") -> Table:
-    return Table(tuple(columns), tuple(map(tuple, cells)), title=title)
+def _fields(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a record; `low` and `high` become an interval in the place of `low`."""
+    if not {"low", "high"} <= set(row):
+        return dict(row)
+    both = (row["low"], row["high"])
+    named = {"low": "95 % interval"}
+    return {named.get(k, k): both if k == "low" else x for k, x in row.items() if k != "high"}
 
 
-def rows(arms: Sequence[Mapping[str, Any]], metric: str) -> tuple[list[str], list[list[str]]]:
-    """The arms as a table: group, name, validation, test with its interval, time, parameters."""
-    shown = [
-        [
-            arm["group"], arm["name"],
-            value(arm["val_mean"], arm["task"]), value(arm["mean"], arm["task"]),
-            _interval(arm), words.seconds(arm["seconds"]), words.count(arm["parameters"]),
-        ]
-        for arm in arms
-    ]  # fmt: skip
-    what = "accuracy" if metric == "accuracy" else "squared error"
-    return ["", "arm", f"validation {what}", "test", "95 %", "training", "parameters"], shown
+def _cell(name: str, x: Any) -> str:
+    if isinstance(x, tuple):
+        return " to ".join(words.number(end) for end in x)
+    if name in ("p", "p_corrected"):
+        return words.p_value(x).removeprefix("p ").removeprefix("= ")
+    return words.number(x, 4) if isinstance(x, float) else str(x)
+
+
+def rows(arms: Sequence[Mapping[str, Any]]) -> tuple[list[str], Rows]:
+    """The arms as a table, group after group: name, validation, test, interval, time, size."""
+    shown: Rows = []
+    for group in dict.fromkeys(arm["group"] for arm in arms):
+        shown += [[group]] if group else []
+        shown += [_row(arm) for arm in arms if arm["group"] == group]
+    tasks = {arm["task"] for arm in arms}
+    what = {"classify": " accuracy", "pretrain": " squared error"}
+    named = f"validation{what[tasks.pop()] if len(tasks) == 1 else ''}"
+    return ["arm", named, "test", "95 % interval", "training", "parameters"], shown
 
 
 def value(number: Any, task: str) -> str:
@@ -98,6 +119,29 @@ def value(number: Any, task: str) -> str:
     if number is None:
         return ""
     return f"{100 * number:.2f}%" if task == "classify" else f"{number:.5f}"
+
+
+def _row(arm: Mapping[str, Any]) -> list[str]:
+    return [
+        arm["name"], value(arm["val_mean"], arm["task"]), value(arm["mean"], arm["task"]),
+        _interval(arm), words.seconds(arm["seconds"]), words.count(arm["parameters"]),
+    ]  # fmt: skip
+
+
+def _chosen(result: Result) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = next(a for a in result["arms"] if a["name"] == result["chosen"])
+    return found
+
+
+def _tabled(
+    columns: Sequence[str],
+    cells: Sequence[Sequence[str]],
+    title: str = "",
+    texts: frozenset[int] = frozenset(),
+    all_words: bool = False,
+) -> Table:
+    texts = frozenset(range(len(columns))) if all_words else texts
+    return Table(tuple(columns), tuple(map(tuple, cells)), title=title, words=texts)
 
 
 def _interval(arm: Mapping[str, Any]) -> str:

@@ -188,7 +188,7 @@ class RunFolder:
     @property
     def state(self) -> Literal["finished", "unfinished", "failed"]:
         """How the run stands; an unfinished or failed one can be resumed."""
-        if self.finished or "comparison" in self.results():
+        if self.finished or {"comparison", "study"} & set(self.results()):
             return "finished"
         return "failed" if (self.path / _FAILED).exists() else "unfinished"
 

@@ -34,7 +34,7 @@ class Muon(torch.optim.Optimizer):
         lr: float,
         adam: Iterable[nn.Parameter] = (),
         adam_ratio: float = 1.0,
-        momentum: float = 0.95,
+        momentum: float = 0.975,
         weight_decay: float = 0.0,
     ) -> None:
         adam = list(adam)

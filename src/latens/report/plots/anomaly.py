@@ -13,9 +13,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from latens.report import pictures, style, words
 
 CAPTIONS = {
-    "errors": "Reconstruction errors of test images, normal and anomalous. The threshold was "
-    "chosen on normal validation images alone; what lies to its right raises an alarm.",
-    "extremes": "The test images with the largest errors, above those with the smallest. A frame "
+    "errors": "Reconstruction errors of normal and of anomalous images. The threshold was chosen "
+    "on other, normal validation images alone; what lies to its right raises an alarm.",
+    "extremes": "The images with the largest errors, above those with the smallest. A frame "
     "marks the truly anomalous ones; the number is the error.",
 }
 PICTURES = frozenset({"extremes"})
