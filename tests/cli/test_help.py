@@ -31,7 +31,8 @@ every = pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 
 def test_all_commands_are_there() -> None:
     assert {" ".join(path) for path in COMMANDS} == {
-        "pretrain", "classify", "evaluate", "predict", "compare", "demo", "report", "doctor",
+        "pretrain", "classify", "evaluate", "explore", "predict", "compare", "demo", "report",
+        "doctor",
         "runs list", "runs show", "runs rm", "data list", "data check", "data pack",
         "study list", "study run", "study report",
     }  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from evaluation_examples import EVALUATIONS
+from evaluation_examples import EVALUATIONS, ODD
 from sklearn.metrics import classification_report, confusion_matrix
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -158,6 +158,69 @@ def _row(mode: str, budget: Any, gain: float) -> dict[str, Any]:
     return row | {"difference": gain, "low": low, "high": high, "p": 0.002, "p_corrected": 0.004}
 
 
+def study(*arms: dict[str, Any], metric: str = "accuracy", contrasts: int = 1) -> Example:
+    """A study of these arms, the first ones told apart from the last."""
+    differences = [
+        {
+            "arm": arm["name"],
+            "control": arms[-1]["name"],
+            "difference": 0.01,
+            "low": -0.001,
+            "high": 0.02,
+            "p": 0.04,
+            "p_corrected": 0.08,
+            "verdict": ("no benefit", "gain", "loss")[place % 3],
+            "seeds_needed": 7 if place % 3 == 0 else None,
+            "sentence": f"{arm['name']} against {arms[-1]['name']}: +1.00 points",
+        }
+        for place, arm in enumerate(arms[:contrasts])
+    ]
+    result = {
+        "name": "mnist-example",
+        "scale": "smoke",
+        "question": f"Is it so, {EVIL}?",
+        "source": "report 6",
+        "about": "Why it is asked.",
+        "data": "digits",
+        "metric": metric,
+        "seeds": [0, 1],
+        "arms": list(arms),
+        "chosen": arms[0]["name"],
+        "contrasts": differences,
+        "reported": [
+            {"what": "its figure 1", "value": "98.0%", "ours": arms[0]["name"]},
+            {"what": "its figure 2", "value": "none", "ours": None},
+        ],
+        "remarks": ["It was validated on the test images."],
+        "command": "latens study run mnist-example --scale smoke --seeds 2",
+        "hardware": "2 cores",
+        "versions": "latens 0.1.0",
+        "date": "2026-11-21",
+    }
+    return result, {}
+
+
+def study_arm(name: str, mean: float, group: str = "", seeds: int = 2) -> dict[str, Any]:
+    """An arm of a study; means above a half are accuracies, those below are errors."""
+    spread = mean / 20
+    return {
+        "name": name,
+        "group": group,
+        "task": "classify" if mean > 0.5 else "pretrain",
+        "val": [mean] * seeds,
+        "val_mean": mean,
+        "val_score": mean if mean > 0.5 else -mean,
+        "test": [mean + spread * (place / seeds - 0.5) for place in range(seeds)],
+        "mean": mean,
+        "low": mean - spread if seeds > 1 else None,
+        "high": mean + spread if seeds > 1 else None,
+        "seconds": 12.3,
+        "epochs": 3,
+        "parameters": 178358,
+        "code": 0,
+    }
+
+
 FINDINGS = {
     "findings": [
         {"code": "wide-code", "severity": "warning", "message": f"The code is wide, says {EVIL}."},
@@ -195,6 +258,23 @@ EXAMPLES: dict[str, dict[str, Example]] = {
             {},
             {"originals": images(1, 1, 8, 8)[:0], "reconstructions": images(1, 1, 8, 8)},
         ),
+    },
+    "study": {
+        "accuracies in groups": study(
+            study_arm("one", 0.97, "first"),
+            study_arm("two", 0.96, "second"),
+            study_arm(ODD, 0.95, "first"),
+            study_arm("a denoiser", 0.02, "denoisers"),
+            contrasts=3,
+        ),
+        "errors far apart": study(
+            study_arm("small", 0.0003), study_arm("large", 0.03), metric="mse", contrasts=0
+        ),
+        "errors near each other": study(
+            study_arm("a", 0.02, seeds=1), study_arm("b", 0.021, seeds=1), metric="mse", contrasts=0
+        ),
+        "one arm": study(study_arm("alone", 0.9, seeds=1), contrasts=0),
+        "no arms": ({"arms": [], "contrasts": []}, {}),
     },
     "classification": {
         "ten classes": classification(CIFAR),

@@ -78,7 +78,7 @@ def explore(
         RunError: no such run, not finished, or its data changed.
         DataError: the part has no images, or not those that are needed.
     """
-    asked = _read(given(options, ExploreOptions))
+    asked = given(_read(options), ExploreOptions)
     _check(what, asked)
     folder = RunFolder.open(run)
     task_of(folder, "pretrain", "classify")
@@ -106,8 +106,9 @@ def suited(spec: RunSpec) -> list[str]:
 def _read(options: Mapping[str, Any]) -> dict[str, Any]:
     """Text such as "pca,umap" is read as on the command line."""
     known = settings.table(ExploreOptions)
+    readers = {name: setting.read for name, (_, setting) in known.items() if setting.read}
     return {
-        name: read(value) if (read := known[name][1].read) and isinstance(value, str) else value
+        name: readers[name](value) if name in readers and isinstance(value, str) else value
         for name, value in options.items()
     }
 
@@ -116,8 +117,6 @@ def _check(what: str, options: Mapping[str, Any]) -> None:
     """Raise `UsageError` unless there is such an exploration and it takes these options."""
     if what not in EXPLORATIONS:
         raise unknown_name("exploration", what, EXPLORATIONS)
-    if options.get("part", "test") not in ("validation", "test"):
-        raise unknown_name("part", options["part"], ("validation", "test"))
     own = EXPLORATIONS[what].options
     without = [_flag(name) for name in options if name not in (*own, *ALWAYS)]
     if without:

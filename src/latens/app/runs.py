@@ -13,8 +13,7 @@ from typing import Any
 from latens.errors import RunError, plural
 from latens.runs.folder import RunFolder
 
-RESUMED = ("pretrain", "classify", "compare")  # the commands that have --resume
-MADE = (*RESUMED, "study")
+MADE = ("pretrain", "classify", "compare", "study")
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def show_run(path: str | Path) -> dict[str, Any]:
         "progress": come,
         "failure": failed,
         "resume": _resume(run, spec),
-        "results": {name: _scalars(run.result(name)[0]) for name in run.results()},
+        "results": {name: _scalars(name, run.result(name)[0]) for name in run.results()},
         "verdicts": _verdicts(run),
         "curves": _curves(records),
         "findings": run.result("findings")[0]["findings"] if "findings" in run.results() else [],
@@ -84,7 +83,12 @@ def open_run(path: str | Path) -> RunFolder:
 
 
 def _come(run: RunFolder, spec: dict[str, Any]) -> dict[str, Any] | None:
-    """How far an unfinished training has come, or how many trainings a comparison has done."""
+    """How far an unfinished training has come, or how many trainings a larger one has done.
+
+    A study decides on the way how many there will be: its `of` is None.
+    """
+    if spec.get("task") == "study":
+        return {"trainings": len([*run.path.glob("runs/*/results/training.json")]), "of": None}
     if spec.get("task") == "compare":
         asked = spec["seeds"] * (1 + len(spec["labels"]) * len(spec["modes"]))
         done = len([*run.path.glob("runs/*/results/training.json")])
@@ -96,7 +100,9 @@ def _told(state: str, come: dict[str, Any] | None, failed: dict[str, str] | None
     if state == "finished":
         return state
     parts = [state]
-    if come and "trainings" in come:
+    if come and come.get("of", 0) is None:
+        parts.append(f"{plural(come['trainings'], 'training')} done")
+    elif come and "trainings" in come:
         parts.append(f"{come['trainings']} of {plural(come['of'], 'training')} done")
     elif come:
         parts.append(f"{come['epoch']} of {plural(come['epochs'], 'epoch')} of phase "
@@ -108,10 +114,19 @@ def _told(state: str, come: dict[str, Any] | None, failed: dict[str, str] | None
 
 def _resume(run: RunFolder, spec: dict[str, Any]) -> str:
     task = spec.get("task")
-    if run.state != "unfinished" or task not in RESUMED:
+    if run.state != "unfinished" or task not in MADE:
         return ""
+    if task == "study":
+        return f"{_study_command(spec)} --out {quote(str(run.path))}"
     data = "IMAGES.npz " if spec.get("data", {}).get("source") == "array" else ""
     return f"latens {task} {data}--resume {quote(str(run.path))}"
+
+
+def _study_command(spec: dict[str, Any]) -> str:
+    """The command that made a study; the smoke scale has images of its own."""
+    scale, source = spec["scale"], spec["data"]["source"]
+    data = "" if scale == "smoke" else f" --data {quote(source)}"
+    return f"latens study run {quote(spec['study'])} --scale {scale}{data}"
 
 
 def _curves(records: list[dict[str, Any]]) -> dict[str, list[float]]:
@@ -123,7 +138,10 @@ def _curves(records: list[dict[str, Any]]) -> dict[str, list[float]]:
 
 
 def _verdicts(run: RunFolder) -> dict[str, str]:
-    """The sentence of each comparison, by its mode and labels."""
+    """The sentence of each comparison, by what is compared."""
+    if "study" in run.results():
+        told = run.result("study")[0]["contrasts"]
+        return {f"{c['arm']} against {c['control']}": c["sentence"] for c in told}
     if "comparison" not in run.results():
         return {}
     told = run.result("comparison")[0]["comparisons"]
@@ -150,6 +168,8 @@ def _summary(folder: Path) -> Summary:
 def _number(run: RunFolder) -> str:
     """What came out, as short as a line of a list has room for."""
     results = run.results()
+    if "study" in results:
+        return _best(run.result("study")[0])
     if "classification" in results:
         return f"test accuracy {run.result('classification')[0]['accuracy']:.2%}"
     if "comparison" in results:
@@ -164,10 +184,20 @@ def _number(run: RunFolder) -> str:
     return next((f"val {name} {value:.4g}" for name, value in val.items()), "")
 
 
+def _best(study: dict[str, Any]) -> str:
+    """The test number of the arm that validation chose."""
+    arm = next(arm for arm in study["arms"] if arm["name"] == study["chosen"])
+    return f"test {_value(arm)} ({arm['name']})"
+
+
+def _value(arm: dict[str, Any]) -> str:
+    mean = arm["mean"]
+    return f"accuracy {mean:.2%}" if arm["task"] == "classify" else f"squared error {mean:.5f}"
+
+
 def _facts(spec: dict[str, Any]) -> dict[str, Any]:
     facts = {"task": spec.get("task"), "data": spec.get("data", {}).get("source")}
-    if spec.get("mode"):
-        facts["mode"] = spec["mode"]
+    facts |= {name: spec[name] for name in ("study", "scale", "mode") if spec.get(name)}
     for phase in spec.get("phases", []):
         facts[f"phase {phase['name']}"] = (
             f"{plural(phase['epochs'], 'epoch')}, {phase['optimizer']} "
@@ -176,5 +206,8 @@ def _facts(spec: dict[str, Any]) -> dict[str, Any]:
     return facts
 
 
-def _scalars(values: dict[str, Any]) -> dict[str, Any]:
+def _scalars(name: str, values: dict[str, Any]) -> dict[str, Any]:
+    if name == "study":
+        means = {arm["name"]: f"test {_value(arm)}" for arm in values["arms"]}
+        return {**means, "best on validation": values["chosen"], "date": values["date"]}
     return {k: v for k, v in values.items() if isinstance(v, int | float | str)}

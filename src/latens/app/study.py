@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -112,7 +113,7 @@ def run(
         plan, outcomes = _rounds(study, work, progress)
         extra = study.measure(work) if study.measure else {}
     except Interrupted as stopped:
-        hint = f"Go on with: latens study run {name} --scale {scale}"
+        hint = f"Go on with: latens study run {name} --scale {scale}{_placed(name, scale, out)}"
         raise Interrupted(stopped.message, hint=hint) from None
     for what, (values, arrays) in extra.items():
         folder.write_result(what, values, arrays)
@@ -128,11 +129,13 @@ def report(name: str, *, scale: Scale = "quick", out: str | Path | None = None) 
     if "study" not in folder.results():
         raise RunError(
             f"Expected a study that was run to its end; {folder.path} is not.",
-            hint=f"Go on with: latens study run {name} --scale {scale}",
+            hint=f"Go on with: latens study run {name} --scale {scale}{_placed(name, scale, out)}",
             code="unfinished-run",
         )
     result, _ = folder.result("study")
-    command = f"latens study report {name} --scale {result['scale']} --to docs/results"
+    scale = result["scale"]
+    where = _placed(name, scale, out)
+    command = f"latens study report {name} --scale {scale}{where} --to docs/results"
     page = str(build_report(folder, next_command=command))
     fields = StudyResult.__dataclass_fields__.keys() - {"run", "page"}
     return StudyResult(run=str(folder.path), page=page, **{f: result[f] for f in fields})
@@ -141,6 +144,12 @@ def report(name: str, *, scale: Scale = "quick", out: str | Path | None = None) 
 def export(result: StudyResult, to: str | Path) -> Path:
     """Write a study's page, numbers and small pictures as files for a repository."""
     return markdown.export(RunFolder.open(result.run), result.name, Path(to))
+
+
+def _placed(name: str, scale: str, out: str | Path | None) -> str:
+    """How to type a folder that is not the usual one."""
+    usual = FOLDER / f"{name}-{scale}"
+    return f" --out {quote(str(out))}" if out and Path(out) != usual else ""
 
 
 def _folder(path: Path, name: str, scale: str, source: str) -> RunFolder:
@@ -233,6 +242,7 @@ def _described(arm: Arm, found: list[Outcome]) -> dict[str, Any]:
         "epochs": found[0].epochs,
         "parameters": found[0].parameters,
         "code": found[0].code,
+        "unit": found[0].unit,
     }
 
 

@@ -42,6 +42,7 @@ class Outcome:
     epochs: int
     parameters: int
     code: int
+    unit: str = "accuracy"
     val_error: float | None = None
     correct: npt.NDArray[np.bool_] | None = None
 
@@ -142,10 +143,10 @@ class Trainings:
             autoencoder_result(run, images, place(parse(RunSpec, run.spec()).train).device)
         validation, _ = run.result("reconstruction")
         test, _ = run.result("reconstruction-test")
-        name = "noisy_mse" if "noisy_mse" in validation else "mse"
+        name = next(n for n in ("neg_elbo", "noisy_mse", "mse") if n in validation)
         return Outcome(
             val=-validation[name], test=test[name], val_error=validation[name],
-            code=validation["code"], **common,
+            code=validation["code"], unit="nats" if name == "neg_elbo" else "mse", **common,
         )  # fmt: skip
 
     def _path(self, arm: Arm, seed: int) -> Path:

@@ -71,4 +71,5 @@ def _show(screen: Screen, found: Any) -> None:
     screen.findings([vars(note) for note in told.notes])
     for table in told.tables:
         rows = [list(row) for row in table.rows]
-        screen.table(table.title, list(table.header), rows, right=table.header[1:])
+        screen.plain(f"{table.title}:" if table.title else "")
+        screen.table("", list(table.header), rows, right=table.header[1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any, Literal
 
 import typer
@@ -122,4 +123,4 @@ def _show(screen: Screen, result: Any) -> None:
         colour = colours[item["verdict"]]
         screen.say(f"  [{colour}]●[/{colour}] {escape(item['sentence'])}")
     screen.plain(f"\nReport: {result.page}")
-    screen.next(f"latens study report {result.name} --scale {result.scale}")
+    screen.next(f"latens runs show {quote(result.run)}")

@@ -75,10 +75,11 @@ def maps(
     }
     arrays: dict[str, npt.NDArray[Any]] = {"labels": labels}
     for number, method in enumerate(methods):
-        progress(f"map by {method}", number, len(methods))
+        progress("placing codes", number, len(methods))
         points = place(codes, method, seed)
         values["maps"].append(_about(method, codes, points, labels, neighbours))
         arrays[f"map_{number}"] = points
+    progress("placing codes", len(methods), len(methods))
     shown = np.unique(np.concatenate([_spread(arrays[f"map_{n}"]) for n in range(len(methods))]))
     arrays |= {"thumbnail_index": shown, "thumbnails": np.asarray(images.images[chosen[shown]])}
     return values, arrays

@@ -62,9 +62,10 @@ def samples(
     real, train = _equal(
         split.val if part == "validation" else split.test, split.train, drawn, seed
     )
-    features, scores = penultimate(classifier, _as_set(drawn, images), _every(drawn), device)
-    real_features, real_scores = penultimate(classifier, images, real, device)
-    train_features, _ = penultimate(classifier, images, train, device)
+    given = _as_set(drawn, images)
+    features, scores = penultimate(classifier, given, _every(drawn), device, progress)
+    real_features, real_scores = penultimate(classifier, images, real, device, progress)
+    train_features, _ = penultimate(classifier, images, train, device, progress)
     said = scores.argmax(axis=1)
     values: dict[str, Any] = {
         "samples": len(drawn),

@@ -88,9 +88,10 @@ def _line(cells: Sequence[str]) -> str:
 
 def _pictures(run: RunLike, folder: Path, name: str) -> list[Picture]:
     """The figures that were drawn, made smaller, the study's own first."""
-    kept = []
+    kept: list[Picture] = []
     for result in sorted(run.results(), key=lambda each: (each != "study", each)):
-        captions = catalog.load("report.plots", kind).CAPTIONS if (kind := figures.kind(result)) else {}
+        kind = figures.kind(result)
+        captions = catalog.load("report.plots", kind).CAPTIONS if kind else {}
         for key, caption in captions.items():
             file = run.report_dir / f"{result}-{key}.png"
             if file.exists() and len(kept) < MOST:

@@ -57,9 +57,7 @@ def answer(result: Result) -> str:
     arm = _chosen(result)
     seeds = len(arm["test"])
     mean = f"mean of {seeds} seeds" if seeds > 1 else "one seed"
-    best = (
-        f"Best on validation: {arm['name']}, {value(arm['mean'], arm['task'])} on test ({mean})."
-    )
+    best = f"Best on validation: {arm['name']}, {value(arm['mean'], arm['task'])} on test ({mean})."
     found = [item["verdict"] for item in result["contrasts"]]
     if not found:
         return best

@@ -8,8 +8,9 @@ trained on denoised images; trained on noisy images.
 
     latens study run mnist-denoise --scale quick
 
-Quick: about 18 minutes on 2 cores, 2 seeds. Expected: a denoiser that saw all levels of noise keeps
-PSNR at 0.4 above 20 dB where a median filter has about 14; training on noisy images beats denoising.
+Quick: about 18 minutes on 2 cores, 2 seeds. Expected: a denoiser that saw all levels of noise has
+a PSNR above 20 dB at 0.4, where a median filter has about 14; training on noisy images beats
+denoising.
 """
 
 from __future__ import annotations

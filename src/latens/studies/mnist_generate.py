@@ -3,7 +3,9 @@
 Report 3 was asked for one and could not make it work. Here are two: one that models binarised
 digits, whose bound on the likelihood (-ELBO, in nats) can be compared with the literature, and one
 that is told the class and draws the digit that it is asked for. Samples, interpolations and
-traversals are on the page; their quality is measured with a classifier trained here.
+traversals are on the page; their quality is measured with a classifier trained here. The second
+one weighs the divergence three times (beta): that costs some of the bound, and its samples are
+clearer.
 
     latens study run mnist-generate --scale quick
 
@@ -21,26 +23,19 @@ import numpy as np
 from latens.studies._study import Arm, Bench, Chosen, Plan, Result, Scale, Study, by_scale
 
 PLAIN, CONDITIONAL, JUDGE = "variational, binarised", "variational, told the class", "judge"
-NETWORK = {"kind": "mlp", "hidden": [512, 512], "latent": None}
 
 
 def _plan(scale: Scale, _: Chosen) -> Plan:
     common: dict[str, Any] = {
-        "objective": "vae", "optimizer": "adam", "schedule": "one-cycle", "learning_rate": 2e-3,
-        "epochs": by_scale(scale, 2, 40, 200),
+        "objective": "vae", "binarise": True, "epochs": by_scale(scale, 2, 5, 40)
     }  # fmt: skip
     arms = [
-        Arm(PLAIN, "pretrain", {**common, **_network(binarise=True, latent=40)}, group="models"),
-        Arm(CONDITIONAL, "pretrain", {**common, **_network(conditional=True, latent=16)},
+        Arm(PLAIN, "pretrain", {**common, "latent": 32}, group="models"),
+        Arm(CONDITIONAL, "pretrain", {**common, "latent": 16, "conditional": True, "beta": 3.0},
             group="models"),
         Arm(JUDGE, "classify", {"epochs": by_scale(scale, 2, 3, 6)}, group="judge", seeds=1),
     ]  # fmt: skip
     return Plan(arms)
-
-
-def _network(**objective: Any) -> dict[str, Any]:
-    fields = {f"objective.{name}": value for name, value in objective.items()}
-    return {"overrides": {"encoder": NETWORK, **fields}}
 
 
 def _measure(bench: Bench) -> Mapping[str, Result]:

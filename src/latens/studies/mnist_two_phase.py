@@ -13,6 +13,8 @@ all above 99.3 % and not to be told apart; frozen far behind; the width of the l
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from latens.studies._study import (
     Arm,
     Chosen,
@@ -49,7 +51,7 @@ def _plan(scale: Scale, _: Chosen) -> Plan:
 
 
 def _classifier(
-    name: str, mode: str, options: dict[str, object], group: str, seeds: int | None = None
+    name: str, mode: str, options: Mapping[str, object], group: str, seeds: int | None = None
 ) -> Arm:
     overrides = {"head.pool": "mean-max"}
     asked = {**options, "mode": mode, "overrides": overrides}

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from latens.report import style, words
 
@@ -22,6 +22,7 @@ CAPTIONS = {
     "differences": "Differences between arms with their 95% intervals; to the right the first arm "
     "is better. Blue: a gain; orange: a loss; grey: the data do not show one or the other.",
 }
+FAR = 5.0  # times that the largest error is the smallest, from which the axis is logarithmic
 _METRICS = {"classify": "accuracy", "pretrain": "error"}
 Arm = Mapping[str, Any]
 
@@ -70,11 +71,19 @@ def _arms(arms: list[Arm], task: str) -> Figure:
         ax.set_xlabel("test accuracy")
         ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{100 * x:.4g}%"))
     else:
-        ax.set_xlabel("squared error on test (logarithmic)")
-        ax.set_xscale("log")
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.2g}"))
-        ax.xaxis.set_minor_formatter(FuncFormatter(lambda x, _: ""))
+        _error_axis(ax, [value for arm in arms if (value := words.finite(arm["mean"]))])
     return figure
+
+
+def _error_axis(ax: Axes, errors: list[float]) -> None:
+    """Logarithmic where arms lie far apart; elsewhere such an axis has hardly a tick."""
+    far = bool(errors) and min(errors) > 0 and max(errors) / min(errors) > FAR
+    ax.set_xlabel(f"squared error on test{' (logarithmic)' if far else ''}")
+    if far:
+        ax.set_xscale("log")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.3g}"))
 
 
 def _arm(ax: Axes, y: int, arm: Arm, task: str) -> None:
