@@ -20,7 +20,7 @@ from latens.app.training import resume as resume_training
 from latens.checks.context import Context
 from latens.checks.run import run_checks
 from latens.data.image_set import ImageSet
-from latens.data.split import require_classes
+from latens.data.split import Split, require_classes
 from latens.errors import LatensError, RunError, UsageError
 from latens.progress import Progress, silent
 from latens.report.build import build as build_report
@@ -67,6 +67,7 @@ def classify(
     mode: Mode | None = None,
     labels: int | None = None,
     out: str | Path | None = None,
+    split: Split | None = None,
     report: bool = True,
     observers: Sequence[Observer] = (),
     progress: Progress = silent,
@@ -83,6 +84,7 @@ def classify(
             ``"scratch"`` (with an encoder: its architecture with random weights, the control).
         labels: use so many labelled training images, stratified; None for all.
         out: the run folder to make; by default the next free one under ``runs/``.
+        split: which images to train on, to validate and to test; by default drawn from the seed.
         report: draw figures and a page at the end; `page` is empty without.
         observers, progress: called while it trains and counts.
         tell: called with a line at a time before training begins, such as ``print``.
@@ -101,7 +103,8 @@ def classify(
     require_classes(images)
     spec = _spec(given, mode, images, asked_data, before)
     folder = Path(out) if out else next_run_path(images, "classify")
-    return finish(start(spec, images, folder, observers=observers, tell=tell), report, progress)
+    trained = start(spec, images, folder, observers=observers, split=split, tell=tell)
+    return finish(trained, report, progress)
 
 
 def _spec(

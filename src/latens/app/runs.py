@@ -141,7 +141,9 @@ def _verdicts(run: RunFolder) -> dict[str, str]:
     """The sentence of each comparison, by what is compared."""
     if "study" in run.results():
         told = run.result("study")[0]["contrasts"]
-        return {f"{c['arm']} against {c['control']}": c["sentence"] for c in told}
+        names = [f"{c['arm']} against {c['control']}" for c in told]
+        sentences = [c["sentence"] for c in told]
+        return {n: s.removeprefix(f"{n}: ") for n, s in zip(names, sentences, strict=True)}
     if "comparison" not in run.results():
         return {}
     told = run.result("comparison")[0]["comparisons"]

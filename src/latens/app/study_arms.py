@@ -21,6 +21,7 @@ from latens.app.opening import read_data
 from latens.app.pretrain import pretrain
 from latens.app.training import load_trained, stored_split
 from latens.data.image_set import ImageSet
+from latens.data.split import Split
 from latens.evaluation.through import passed_through
 from latens.progress import Progress, silent
 from latens.runs.folder import RunFolder
@@ -113,7 +114,14 @@ class Trainings:
         if arm.task == "pretrain":
             pretrain(images, **asked)
         else:
-            classify(images, encoder=self._encoder(arm, seed), **asked)
+            split = self._split(arm, seed)
+            classify(images, encoder=self._encoder(arm, seed), split=split, **asked)
+
+    def _split(self, arm: Arm, seed: int) -> Split | None:
+        """What a denoiser gives back is divided as its own images were: none may change sides."""
+        if arm.through is None:
+            return None
+        return stored_split(RunFolder.open(self._path(self.arms[arm.through], seed)))
 
     def _encoder(self, arm: Arm, seed: int) -> Path | None:
         return self._path(self.arms[arm.encoder], seed) if arm.encoder else None

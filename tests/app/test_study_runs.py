@@ -1,0 +1,45 @@
+"""Studies among the runs: how they are listed, shown and gone on with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from latens.app.runs import list_runs, show_run
+from latens.runs.folder import RunFolder
+
+SPEC = {
+    "version": 1, "task": "study", "study": "mnist-cnn", "scale": "quick",
+    "data": {"source": "mnist"},
+}  # fmt: skip
+RESULT = {
+    "arms": [
+        {"name": "small", "task": "classify", "mean": 0.98},
+        {"name": "an autoencoder", "task": "pretrain", "mean": 0.0123},
+    ],
+    "chosen": "small", "date": "2026-11-21",
+    "contrasts": [{"arm": "small", "control": "large", "sentence": "small against large: better."}],
+}  # fmt: skip
+
+
+def test_a_finished_study_shows_its_arms_and_differences(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "s", SPEC, {}, {})
+    run.write_result("study", RESULT, {})
+    (line,) = list_runs(tmp_path)
+    assert (line.task, line.data, line.state) == ("study", "mnist", "finished")
+    assert line.main_number == "test accuracy 98.00% (small)"
+    shown = show_run(run.path)
+    assert shown["facts"]["study"] == "mnist-cnn" and shown["facts"]["scale"] == "quick"
+    assert shown["results"]["study"]["an autoencoder"] == "test squared error 0.01230"
+    assert shown["verdicts"] == {"small against large": "better."}
+    assert shown["resume"] == ""
+
+
+def test_an_unfinished_study_says_what_is_done_and_how_to_go_on(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "a study", SPEC, {}, {})
+    (run.path / "runs" / "one" / "results").mkdir(parents=True)
+    (run.path / "runs" / "one" / "results" / "training.json").write_text("{}")
+    assert list_runs(tmp_path)[0].state == "unfinished"
+    shown = show_run(run.path)
+    assert shown["facts"]["state"] == "unfinished, 1 training done"
+    command = "latens study run mnist-cnn --scale quick --data mnist --out "
+    assert shown["resume"] == f"{command}'{run.path}'"
