@@ -13,8 +13,8 @@ SPEC = {
 }  # fmt: skip
 RESULT = {
     "arms": [
-        {"name": "small", "task": "classify", "mean": 0.98},
-        {"name": "an autoencoder", "task": "pretrain", "mean": 0.0123},
+        {"name": "small", "unit": "accuracy", "mean": 0.98},
+        {"name": "an autoencoder", "unit": "mse", "mean": 0.0123},
     ],
     "chosen": "small", "date": "2026-11-21",
     "contrasts": [{"arm": "small", "control": "large", "sentence": "small against large: better."}],

@@ -504,3 +504,8 @@ def test_bfloat16_trains_and_weights_stay_float32() -> None:
     fit(t)
     assert all(p.dtype == torch.float32 for p in t.model.parameters())
     assert all(p.isfinite().all() for p in t.model.parameters())
+
+
+def test_numbers_too_small_to_be_quick_count_as_zero() -> None:
+    place(TrainSpec(device="cpu"))
+    assert (torch.full((4,), 1e-39) * 1.0 == 0).all()

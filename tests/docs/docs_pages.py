@@ -90,9 +90,9 @@ def _run_python(code: str, page: Path) -> None:
     out = io.StringIO()
     with redirect_stdout(out):
         exec(compile(code, str(page), "exec"), {"__name__": "__main__"})
-    printed = out.getvalue().splitlines()
+    printed = out.getvalue()
     for shape in re.findall(r"print\(.*shape\)  # \w+ \[(.*?)\]", code):
-        assert f"({shape})" in printed, f"{page.name}: [{shape}], got {printed}"
+        assert shape in printed, f"{page.name}: [{shape}], got {printed}"
 
 
 if __name__ == "__main__":

@@ -29,7 +29,10 @@ LEFT = {
     "few-labels": ["runs/verdict/report/index.html", "runs/balanced/results/classification.json"],
 }
 ADDING = {
-    "studies": ["docs/results/mnist-mlp-l2.md", "studies/digits-smoothing-smoke/report/index.html"],
+    "studies": [
+        "docs/results/mnist-generate.md",
+        "studies/digits-smoothing-smoke/report/index.html",
+    ],
     "extend": ["runs/lost-rows/report", "runs/absolute/report", "runs/linear/report"],
 }
 SMALL = {

@@ -207,6 +207,7 @@ def study_arm(name: str, mean: float, group: str = "", seeds: int = 2) -> dict[s
         "name": name,
         "group": group,
         "task": "classify" if mean > 0.5 else "pretrain",
+        "unit": "nats" if mean > 1 else "accuracy" if mean > 0.5 else "mse",
         "val": [mean] * seeds,
         "val_mean": mean,
         "val_score": mean if mean > 0.5 else -mean,
@@ -273,6 +274,7 @@ EXAMPLES: dict[str, dict[str, Example]] = {
         "errors near each other": study(
             study_arm("a", 0.02, seeds=1), study_arm("b", 0.021, seeds=1), metric="mse", contrasts=0
         ),
+        "bounds": study(study_arm("a", 94.0), study_arm("b", 99.0), metric="mse", contrasts=0),
         "one arm": study(study_arm("alone", 0.9, seeds=1), contrasts=0),
         "no arms": ({"arms": [], "contrasts": []}, {}),
     },

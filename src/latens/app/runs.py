@@ -194,7 +194,8 @@ def _best(study: dict[str, Any]) -> str:
 
 def _value(arm: dict[str, Any]) -> str:
     mean = arm["mean"]
-    return f"accuracy {mean:.2%}" if arm["task"] == "classify" else f"squared error {mean:.5f}"
+    unit = {"accuracy": f"accuracy {mean:.2%}", "nats": f"-ELBO {mean:.2f} nats"}
+    return unit.get(arm["unit"], f"squared error {mean:.5f}")
 
 
 def _facts(spec: dict[str, Any]) -> dict[str, Any]:

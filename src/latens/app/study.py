@@ -42,8 +42,8 @@ class StudyResult:
 
     Attributes:
         run: the study's folder.
-        arms: each with `name`, `group`, `task`, `val` and `test` (one a seed), `mean`, `low`,
-            `high` (of test, 95 %), `val_mean`, `seconds` (median), `parameters`.
+        arms: each with `name`, `group`, `task`, `unit`, `val` and `test` (one a seed), `mean`,
+            `low`, `high` (of test, 95 %), `val_mean`, `seconds` (median), `parameters`.
         chosen: the arm with the best validation score.
         contrasts: `arm`, `control`, `difference`, `low`, `high`, `p`, `p_corrected`, `verdict`,
             `sentence`, `seeds_needed`.

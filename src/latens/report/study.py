@@ -39,7 +39,7 @@ def reported(result: Result) -> tuple[list[str], Rows]:
     header, found = ["in the report", "its number", "here, on test"], []
     for item in result["reported"]:
         ours = arms.get(item.get("ours") or "")
-        here = f"{value(ours['mean'], ours['task'])} ({ours['name']})" if ours else ""
+        here = f"{value(ours['mean'], ours['unit'])} ({ours['name']})" if ours else ""
         found.append([str(item["what"]), str(item["value"]), here])
     if any(row[-1] for row in found):
         return header, found
@@ -49,7 +49,7 @@ def reported(result: Result) -> tuple[list[str], Rows]:
 def headline(result: Result) -> Headline:
     """The number of the arm that validation chose, and the question it answers."""
     arm = _chosen(result)
-    return Headline(value(arm["mean"], arm["task"]), f"{result['question']} {answer(result)}")
+    return Headline(value(arm["mean"], arm["unit"]), f"{result['question']} {answer(result)}")
 
 
 def answer(result: Result) -> str:
@@ -57,7 +57,7 @@ def answer(result: Result) -> str:
     arm = _chosen(result)
     seeds = len(arm["test"])
     mean = f"mean of {seeds} seeds" if seeds > 1 else "one seed"
-    best = f"Best on validation: {arm['name']}, {value(arm['mean'], arm['task'])} on test ({mean})."
+    best = f"Best on validation: {arm['name']}, {value(arm['mean'], arm['unit'])} on test ({mean})."
     found = [item["verdict"] for item in result["contrasts"]]
     if not found:
         return best
@@ -106,22 +106,24 @@ def rows(arms: Sequence[Mapping[str, Any]]) -> tuple[list[str], Rows]:
     for group in dict.fromkeys(arm["group"] for arm in arms):
         shown += [[group]] if group else []
         shown += [_row(arm) for arm in arms if arm["group"] == group]
-    tasks = {arm["task"] for arm in arms}
-    what = {"classify": " accuracy", "pretrain": " squared error"}
-    named = f"validation{what[tasks.pop()] if len(tasks) == 1 else ''}"
+    units = {arm["unit"] for arm in arms}
+    what = {"accuracy": " accuracy", "mse": " squared error", "nats": " -ELBO"}
+    named = f"validation{what[units.pop()] if len(units) == 1 else ''}"
     return ["arm", named, "test", "95 % interval", "training", "parameters"], shown
 
 
-def value(number: Any, task: str) -> str:
-    """An accuracy in percent, or a squared error."""
+def value(number: Any, unit: str) -> str:
+    """An accuracy in percent, a bound in nats, or a squared error ("mse")."""
     if number is None:
         return ""
-    return f"{100 * number:.2f}%" if task == "classify" else f"{number:.5f}"
+    return {"accuracy": f"{100 * number:.2f}%", "nats": f"{number:.2f} nats"}.get(
+        unit, f"{number:.5f}"
+    )
 
 
 def _row(arm: Mapping[str, Any]) -> list[str]:
     return [
-        arm["name"], value(arm["val_mean"], arm["task"]), value(arm["mean"], arm["task"]),
+        arm["name"], value(arm["val_mean"], arm["unit"]), value(arm["mean"], arm["unit"]),
         _interval(arm), words.seconds(arm["seconds"]), words.count(arm["parameters"]),
     ]  # fmt: skip
 
@@ -146,9 +148,9 @@ def _interval(arm: Mapping[str, Any]) -> str:
     if arm.get("low") is None:
         return ""
     low, high = max(0.0, arm["low"]), arm["high"]
-    if arm["task"] == "classify":
+    if arm["unit"] == "accuracy":
         high = min(1.0, high)
-    return f"{value(low, arm['task'])} to {value(high, arm['task'])}"
+    return f"{value(low, arm['unit'])} to {value(high, arm['unit'])}"
 
 
 def _power(item: Mapping[str, Any]) -> str:

@@ -11,19 +11,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from latens.report import style, words
+from latens.report import study, style, words
 
 CAPTIONS = {
     "accuracy": "Test accuracy of each arm. Each pale mark is one seed, the filled mark their "
     "mean, the line the 95% interval of the mean.",
     "error": "Squared error on test of each arm, pixels from 0 to 1. Each pale mark is one seed, "
     "the filled mark their mean, the line the 95% interval of the mean.",
+    "bound": "The bound on the likelihood of test images, -ELBO in nats an image; less is better. "
+    "Each pale mark is one seed, the filled mark their mean, the line its 95% interval.",
     "time": "Squared error on validation against seconds of training; lower left is better.",
     "differences": "Differences between arms with their 95% intervals; to the right the first arm "
     "is better. Blue: a gain; orange: a loss; grey: the data do not show one or the other.",
 }
 FAR = 5.0  # times that the largest error is the smallest, from which the axis is logarithmic
-_METRICS = {"classify": "accuracy", "pretrain": "error"}
+_METRICS = {"accuracy": "accuracy", "mse": "error", "nats": "bound"}
 Arm = Mapping[str, Any]
 
 
@@ -31,11 +33,11 @@ Arm = Mapping[str, Any]
 def draw(result: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Figure]:
     """*accuracy*, *error*, *time* and *differences*, each where there is something to draw."""
     figures = {}
-    for task, key in _METRICS.items():
-        arms = [arm for arm in result.get("arms", []) if arm["task"] == task]
+    for unit, key in _METRICS.items():
+        arms = [arm for arm in result.get("arms", []) if arm["unit"] == unit]
         if len(arms) > 1:
-            figures[key] = _arms(arms, task)
-    errors = [arm for arm in result.get("arms", []) if arm["task"] == "pretrain"]
+            figures[key] = _arms(arms, unit)
+    errors = [arm for arm in result.get("arms", []) if arm["unit"] == "mse"]
     if result.get("metric") == "mse" and len(errors) > 1:
         figures["time"] = _time(errors)
     if result.get("contrasts"):
@@ -56,7 +58,7 @@ def _canvas(names: list[tuple[str, bool]]) -> tuple[Figure, Axes]:
     return figure, ax
 
 
-def _arms(arms: list[Arm], task: str) -> Figure:
+def _arms(arms: list[Arm], unit: str) -> Figure:
     groups = list(dict.fromkeys(arm["group"] for arm in arms))
     rows: list[tuple[str, Arm | None]] = []
     for group in groups:
@@ -65,20 +67,21 @@ def _arms(arms: list[Arm], task: str) -> Figure:
     figure, ax = _canvas([(name, arm is None) for name, arm in rows])
     for y, (_, arm) in enumerate(rows):
         if arm is not None:
-            _arm(ax, y, arm, task)
+            _arm(ax, y, arm, unit)
     ax.margins(x=0.06)
-    if task == "classify":
+    if unit == "accuracy":
         ax.set_xlabel("test accuracy")
         ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{100 * x:.4g}%"))
     else:
-        _error_axis(ax, [value for arm in arms if (value := words.finite(arm["mean"]))])
+        errors = [value for arm in arms if (value := words.finite(arm["mean"]))]
+        _error_axis(ax, errors, "squared error" if unit == "mse" else "-ELBO in nats")
     return figure
 
 
-def _error_axis(ax: Axes, errors: list[float]) -> None:
+def _error_axis(ax: Axes, errors: list[float], what: str) -> None:
     """Logarithmic where arms lie far apart; elsewhere such an axis has hardly a tick."""
     far = bool(errors) and min(errors) > 0 and max(errors) / min(errors) > FAR
-    ax.set_xlabel(f"squared error on test{' (logarithmic)' if far else ''}")
+    ax.set_xlabel(f"{what} on test{' (logarithmic)' if far else ''}")
     if far:
         ax.set_xscale("log")
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -86,17 +89,24 @@ def _error_axis(ax: Axes, errors: list[float]) -> None:
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.3g}"))
 
 
-def _arm(ax: Axes, y: int, arm: Arm, task: str) -> None:
+def _arm(ax: Axes, y: int, arm: Arm, unit: str) -> None:
     tests = [value for value in map(words.finite, arm["test"]) if value is not None]
     offsets = np.linspace(-0.16, 0.16, len(tests)) if len(tests) > 1 else np.zeros(len(tests))
     ax.plot(tests, y + offsets, "o", color=style.INK, alpha=0.35, ms=4, mew=0, ls="")
     low, high = words.finite(arm.get("low")), words.finite(arm.get("high"))
     if low is not None and high is not None:
-        bottom = low if task == "classify" else max(low, min(tests) / 2)  # a log axis has no zero
-        ax.plot([bottom, min(high, 1.0)], [y, y], color=style.INK, lw=2)
+        bottom = low if unit == "accuracy" else max(low, min(tests) / 2)  # a log axis has no zero
+        top = min(high, 1.0) if unit == "accuracy" else high
+        ax.plot([bottom, top], [y, y], color=style.INK, lw=2)
     ax.plot([arm["mean"]], [y], "o", color=style.INK, ms=6.5, mec=style.PAPER, mew=1.0)
-    text = f"{100 * arm['mean']:.2f}%" if task == "classify" else f"{arm['mean']:.5f}"
-    ax.text(1.02, y, text, transform=ax.get_yaxis_transform(), va="center", fontsize=9.5)
+    ax.text(
+        1.02,
+        y,
+        study.value(arm["mean"], unit),
+        transform=ax.get_yaxis_transform(),
+        va="center",
+        fontsize=9.5,
+    )
 
 
 def _time(arms: list[Arm]) -> Figure:
