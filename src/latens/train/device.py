@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -32,10 +34,6 @@ def place(spec: TrainSpec) -> Placement:
         torch.set_num_threads(spec.threads)
     if device.type == "cpu":
         keep_memory()
-        # A penalty shrinks unused weights below 1e-38, where each product costs a CPU twenty times
-        # as much: a dense network with L2 took five times as long. Threads that are made later
-        # inherit this.
-        torch.set_flush_denormal(True)
         threads = torch.get_num_threads()
         why += f", {threads} thread{'s' if threads > 1 else ''}"
     return Placement(device, dtype, f"{why}; {precisely}")
@@ -55,6 +53,20 @@ def keep_memory() -> None:
         libc.mallopt(trim_threshold, (1 << 31) - 1)
     except (OSError, AttributeError):
         return
+
+
+@contextmanager
+def tiny_is_zero() -> Iterator[None]:
+    """Count numbers below 1e-38 as zero while the block runs, on this thread and those it makes.
+
+    A penalty shrinks unused weights to such numbers, of which each product costs a CPU twenty times
+    as much: a dense network with L2 took five times as long to train.
+    """
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def _device(name: str) -> tuple[torch.device, str]:

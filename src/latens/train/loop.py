@@ -32,7 +32,7 @@ from latens.spec import AugmentSpec, PhaseSpec, TrainSpec
 from latens.train import checkpoint, optimizers, schedules
 from latens.train.average import Average
 from latens.train.clock import Clock
-from latens.train.device import Placement
+from latens.train.device import Placement, tiny_is_zero
 from latens.train.finite import failure_noted, finite, refuse_broken
 from latens.train.interrupt import Interrupt
 from latens.train.records import EpochRecord, Observer, StepRecord
@@ -78,7 +78,7 @@ def fit(training: Training) -> State:
     t.model.to(t.placement.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     stop = False  # an observer's answer: it ends this epoch, this phase and those to come
     alone = t.run.alone() if t.run else nullcontext()
-    with alone, failure_noted(t.run), _random_apart(t), Interrupt() as interrupt:
+    with alone, failure_noted(t.run), _random_apart(t), tiny_is_zero(), Interrupt() as interrupt:
         state, optimizer_tensors = _start(t)
         clock = Clock(state.seconds, show_every=SHOW_SECONDS, save_every=SAVE_SECONDS)
         for number in range(state.phase, len(t.phases)):
