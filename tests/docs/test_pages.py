@@ -24,7 +24,7 @@ from latens.cli.main import app
 DOCS = ROOT / "docs"
 LEFT = {
     "tutorial": ["runs/two-phase/report/index.html", "runs/verdict/report/index.html"],
-    "denoise": ["runs/denoiser/results/denoising.json", "runs/verdict/report/index.html"],
+    "denoise": ["runs/denoiser/results/denoising.json", "runs/clf/report/index.html"],
     "draw-digits": ["runs/vae/results/latent.json", "runs/vae/results/samples.json", "sevens.png"],
     "few-labels": ["runs/verdict/report/index.html", "runs/balanced/results/classification.json"],
 }

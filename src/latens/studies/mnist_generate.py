@@ -30,7 +30,8 @@ def _plan(scale: Scale, _: Chosen) -> Plan:
         "objective": "vae", "binarise": True, "epochs": by_scale(scale, 2, 5, 40)
     }  # fmt: skip
     arms = [
-        Arm(PLAIN, "pretrain", {**common, "latent": 32}, group="models"),
+        Arm(PLAIN, "pretrain", {**common, "latent": 32, "epochs": by_scale(scale, 2, 8, 60)},
+            group="models"),
         Arm(CONDITIONAL, "pretrain", {**common, "latent": 16, "conditional": True, "beta": 3.0},
             group="models"),
         Arm(JUDGE, "classify", {"epochs": by_scale(scale, 2, 3, 6)}, group="judge", seeds=1),
