@@ -8,7 +8,7 @@ keeps `RunSpec.version`; changing what a field means raises it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -19,7 +19,7 @@ from latens.choices import Loss as Loss
 from latens.choices import Mode as Mode
 from latens.choices import Optimizer as Optimizer
 from latens.choices import Schedule as Schedule
-from latens.errors import FieldError, UsageError, in_words
+from latens.errors import FieldError, UsageError, in_words, unknown_name
 
 Positive: TypeAlias = Annotated[int, Field(ge=1)]
 Fraction: TypeAlias = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -389,9 +389,20 @@ def checked(name: str, kind: Any, value: Any) -> Any:
         )
     except ValidationError as error:
         first = error.errors()[0]
+        names = _literals(kind)
+        if first["type"] == "literal_error" and isinstance(value, str):
+            raise unknown_name(name, value, names) from None
         raise FieldError(
             name, in_words(first["type"], first.get("ctx", {})), _short({**first, "input": value})
         ) from None
+
+
+def _literals(kind: Any) -> list[str]:
+    """The texts that a type such as ``Literal["a", "b"] | None`` allows."""
+    inner = get_args(kind)
+    return [
+        text for part in inner for text in ([part] if isinstance(part, str) else _literals(part))
+    ]
 
 
 def _told(first: ErrorDetails, values: Mapping[str, Any]) -> UsageError:

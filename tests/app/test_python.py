@@ -163,7 +163,7 @@ def test_the_reports_network(tmp_path: Path) -> None:
         ({"batch_size": 0}, "bad-spec"),
         ({"learning_rate": 0.0}, "bad-spec"),
         ({"optimizer": "adamm"}, "unknown-optimizer"),
-        ({"loss": "mae"}, "bad-spec"),
+        ({"loss": "mae"}, "unknown-loss"),
         ({"val_fraction": 1.0}, "bad-spec"),
         ({"dropout": 1.0}, "bad-spec"),
         ({"seed": -1}, "bad-spec"),

@@ -9,8 +9,8 @@ trained on denoised images; trained on noisy images.
     latens study run mnist-denoise --scale quick
 
 Quick: about 18 minutes on 2 cores, 2 seeds. Expected: a denoiser that saw all levels of noise has
-a PSNR above 20 dB at 0.4, where a median filter has about 14; training on noisy images beats
-denoising.
+a PSNR above 20 dB at 0.4, where a median filter has about 14; a classifier behind the denoiser
+beats one that was trained on noisy images for as many epochs, as the report found.
 """
 
 from __future__ import annotations
@@ -138,6 +138,9 @@ STUDY = Study(
         "The report compares a classifier trained on noisy images with one trained on denoised "
         "ones, one training each; here both see all levels of noise in training, and intervals "
         "cover seeds and test images.",
+        "The arms behind the denoiser have its training on top of the classifier's own. They are "
+        "not of equal cost: a longer training on noisy images may close some of the gap.",
+        "The validation accuracy of the arm trained on noisy images is on noisy ones.",
         "The report validated its denoiser on the test images.",
     ),
     minutes=18,
