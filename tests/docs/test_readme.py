@@ -11,6 +11,14 @@ ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 
 
+def test_the_table_of_studies_is_drawn_from_their_results() -> None:
+    checked = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "results.py"), "--check"],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert checked.returncode == 0, checked.stderr
+
+
 def test_the_tree_is_up_to_date() -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "tools" / "tree.py"), "--check"], capture_output=True, text=True
