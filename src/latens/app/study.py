@@ -106,6 +106,12 @@ def run(
         raise UsageError(
             f"Expected at least one seed; got {count}.", hint="Use --seeds 5.", code="too-few-seeds"
         )
+    if scale == "smoke" and data:
+        raise UsageError(
+            f"Expected no other images at the scale smoke, which takes {SMOKE_DATA}; got {data!r}.",
+            hint="Use --scale quick with --data, or leave --data out.",
+            code="without-effect",
+        )
     source = SMOKE_DATA if scale == "smoke" else data or study.data
     folder = _folder(Path(out) if out else FOLDER / f"{name}-{scale}", name, scale, source)
     work = Trainings(folder.path, source, scale, range(count), options or {}, observers, progress)

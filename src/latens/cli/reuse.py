@@ -71,7 +71,8 @@ def _show_classifier(screen: Screen, result: Any) -> None:
     else:
         screen.plain(text.mistakes(result.confusion, result.classes))
     screen.plain(
-        f"Calibration: ECE {result.ece:.4f}, NLL {result.nll:.4f}, Brier {result.brier:.4f}"
+        f"Calibration: ECE {result.ece:.4f}, Brier {result.brier:.4f}, "
+        f"NLL {result.nll:.4f} (probabilities no smaller than 1e-7)"
     )
     screen.plain(f"Report with right and wrong pictures: {result.page}")
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from latens.cli import options as o
-from latens.cli.screen import Screen, duration
+from latens.cli.screen import Screen, duration, plural
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="See 'latens study list'.")]
 ScaleOption = Annotated[
@@ -107,16 +107,18 @@ def _show(screen: Screen, result: Any) -> None:
     """The question, a table of the arms, a sentence a contrast, the page."""
     from rich.markup import escape
 
-    from latens.report.study import rows
+    from latens.report.study import rows, warnings
 
     screen.document(result.to_dict())
     screen.say(f"[bold]{escape(result.question)}[/bold]")
     screen.plain(
-        f"{result.name} ({result.scale}): {result.data}, {len(result.seeds)} seeds, "
+        f"{result.name} ({result.scale}): {result.data}, {plural(len(result.seeds), 'seed')}, "
         f"{duration(sum(arm['seconds'] for arm in result.arms) * len(result.seeds))} of training"
     )
     columns, lines = rows(result.arms)
     screen.table("", columns, lines, right=tuple(columns[1:]))
+    for note in warnings(result.to_dict()):
+        screen.findings([{"severity": note.severity, "message": note.message, "code": note.code}])
     screen.plain(f"Best on validation: {result.chosen}")
     colours = {"gain": "green", "loss": "red", "no benefit": "yellow"}
     for item in result.contrasts:

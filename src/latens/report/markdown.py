@@ -55,7 +55,8 @@ def text(
         parts += ["## The report's numbers", _table(*study.reported(result))]
     for name, rows in (extra or {}).items():
         parts += [f"## {name.replace('-', ' ').capitalize()}", _table(*study.lines(rows))]
-    parts += _listed("Remarks", result["remarks"])
+    cautions = [note.message for note in study.warnings(result)]
+    parts += _listed("Remarks", [*cautions, *result["remarks"]])
     parts += ["## Figures"] if pictures else []
     parts += [f"![{Path(file).stem}]({file})\n\n{caption}" for file, caption in pictures]
     return "\n\n".join(parts) + "\n"

@@ -134,7 +134,7 @@ def _classification(title: str, result: Result) -> Section:
     facts = (
         (words.accuracy(result.get("accuracy"), result.get("images")), "accuracy"),
         (words.count(result.get("images")), "images"),
-        (words.number(result.get("nll", result.get("loss"))), "negative log-likelihood"),
+        (words.number(result.get("loss", result.get("nll"))), "negative log-likelihood"),
         (words.number(result.get("brier")), "Brier score"),
         (words.percent(result.get("ece")), "calibration error (ECE)"),
     )

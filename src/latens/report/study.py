@@ -9,6 +9,7 @@ from latens.report import words
 from latens.report.page import Headline, Note, Section, Table
 
 Result = Mapping[str, Any]
+ENOUGH = 5  # seeds
 Rows = list[list[str]]
 """The cells of a table; a row of one cell is a heading for those below."""
 VERDICTS = {"gain": "shown better", "loss": "shown worse", "no benefit": "not told apart"}
@@ -24,8 +25,23 @@ def section(title: str, result: Result) -> Section:
         facts=_facts(result),
         sentences=tuple(sentences(result)),
         tables=tuple(tables),
-        notes=tuple(Note("info", text) for text in result["remarks"]),
+        notes=(*warnings(result), *(Note("info", text) for text in result["remarks"])),
     )
+
+
+def warnings(result: Result) -> list[Note]:
+    """What keeps a reader from taking the numbers for more than they are."""
+    found = []
+    if result["scale"] == "smoke":
+        text = (
+            f"A smoke run: {result['data']} and a few updates, to see that everything works. "
+            "Its numbers answer nothing."
+        )
+        found.append(Note("warning", text, "smoke"))
+    if len(result["seeds"]) < ENOUGH:
+        text = f"Fewer than {ENOUGH} seeds: luck can look like a result."
+        found.append(Note("warning", text, "few-seeds"))
+    return found
 
 
 def sentences(result: Result) -> list[str]:

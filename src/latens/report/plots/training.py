@@ -1,6 +1,6 @@
 """Training and validation curves from the metrics records of a run, finished or not.
 
-`result` is ``{"records": [...]}``, one record an epoch of a phase. Epochs are counted through all
+`result` is ``{"records": [...]}``, one record a validation. Epochs are counted through all
 phases, so that two-phase training reads from left to right; each phase is named above its part.
 """
 
@@ -67,20 +67,32 @@ def _panels(records: list[dict[str, Any]], keys: list[str]) -> Figure:
 
 
 def _panel(ax: Axes, records: list[dict[str, Any]], key: str) -> None:
-    epochs = np.arange(1, len(records) + 1)
+    epochs = through_all(records)
     curves = {part: _curve(records, part, key) for part in ("train", "val")}
     marker = "o" if len(records) <= 12 else ""
     looks = {"train": (style.MUTED, "training", "--"), "val": (style.BLUE, "validation", "-")}
     for part, (colour, name, dash) in looks.items():
-        text = f"{name}{_best_in_words(curves[part], key) if part == 'val' else ''}"
+        text = f"{name}{_best_in_words(epochs, curves[part], key) if part == 'val' else ''}"
         ax.plot(epochs, curves[part], dash, color=colour, label=text, marker=marker, ms=3.5)
     ax.set_ylabel(NAMES.get(key, style.label(key)))
-    ax.set_xlim(0.5, len(records) + 0.5)
+    ax.set_xlim(0.5, epochs[-1] + 0.5)
     known = np.concatenate(list(curves.values()))
     _scale(ax, known[np.isfinite(known)], key)
-    _mark_best(ax, curves["val"], key)
+    _mark_best(ax, epochs, curves["val"], key)
     if np.isfinite(known).any():
         ax.legend(loc="best")
+
+
+def through_all(records: list[dict[str, Any]]) -> npt.NDArray[np.int64]:
+    """The epoch of each record, counted on through all phases; a record may stand for several."""
+    epochs: list[int] = []
+    before = 0
+    for place, record in enumerate(records):
+        if place and _phase(record, records[place - 1]):
+            before = epochs[-1]
+        one_more = epochs[-1] - before + 1 if epochs else 1
+        epochs.append(before + int(record.get("epoch") or one_more))
+    return np.array(epochs, np.int64)
 
 
 def _curve(records: list[dict[str, Any]], part: str, key: str) -> Curve:
@@ -105,19 +117,19 @@ def _best(curve: Curve, key: str) -> int:
     return int(np.nanargmax(curve) if key == "accuracy" else np.nanargmin(curve))
 
 
-def _best_in_words(curve: Curve, key: str) -> str:
+def _best_in_words(epochs: npt.NDArray[np.int64], curve: Curve, key: str) -> str:
     if not np.isfinite(curve).any():
         return ": no finite values"
     best = _best(curve, key)
     value = words.percent(curve[best], 2) if key == "accuracy" else words.number(curve[best])
-    return f", best {value} in epoch {best + 1}"
+    return f", best {value} in epoch {epochs[best]}"
 
 
-def _mark_best(ax: Axes, curve: Curve, key: str) -> None:
+def _mark_best(ax: Axes, epochs: npt.NDArray[np.int64], curve: Curve, key: str) -> None:
     if np.isfinite(curve).any():
         best = _best(curve, key)
         look: dict[str, Any] = {"color": style.BLUE, "ms": 7, "mec": style.PAPER, "mew": 1.5}
-        ax.plot([best + 1], [curve[best]], "o", **look)
+        ax.plot([epochs[best]], [curve[best]], "o", **look)
 
 
 def _phases(panels: npt.NDArray[Any], records: list[dict[str, Any]]) -> None:
@@ -125,8 +137,10 @@ def _phases(panels: npt.NDArray[Any], records: list[dict[str, Any]]) -> None:
     starts = [i for i, record in enumerate(records) if not i or _phase(record, records[i - 1])]
     if len(starts) < 2:
         return
-    for number, (start, end) in enumerate(zip(starts, [*starts[1:], len(records)], strict=True)):
-        name = str(records[start].get("phase", ""))
+    epochs = through_all(records)
+    ends = [int(epochs[i - 1]) for i in [*starts[1:], len(records)]]
+    for number, (first, start, end) in enumerate(zip(starts, [0, *ends[:-1]], ends, strict=True)):
+        name = str(records[first].get("phase", ""))
         for ax in panels:
             if number % 2:
                 ax.axvspan(start + 0.5, end + 0.5, color=style.FAINT, alpha=0.4, lw=0, zorder=0)
