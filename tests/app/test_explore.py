@@ -135,7 +135,7 @@ def test_a_threshold_and_its_rates_come_from_other_images(runs: dict[str, str]) 
 
 REFUSED: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "of nothing": ("ae", "dreams", {}, "unknown-exploration"),
-    "another part": ("ae", "maps", {"part": "train"}, "bad-spec"),
+    "another part": ("ae", "maps", {"part": "train"}, "unknown-part"),
     "another keyword": ("ae", "maps", {"colour": 1}, "unknown-keyword"),
     "an option of another": ("ae", "maps", {"normal": ["1"]}, "without-effect"),
     "samples of a classifier": ("clf", "samples", {"classifier": "clf"}, "other-kind"),
