@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from latens import stats, transfer
-from latens.app import options
+from latens.app import options, parts
 from latens.app.classify import classify
-from latens.app.evaluate import classifier_result
 from latens.app.pretrain import pretrain
 from latens.app.telling import Tell, mute
 from latens.data.image_set import ImageSet
 from latens.progress import Progress
 from latens.runs.folder import RunFolder
-from latens.spec import Mode, RunSpec, parse
-from latens.train.device import place
+from latens.spec import Mode
 from latens.train.records import Observer
 
 Budget = int | str
@@ -89,7 +86,7 @@ def _pretrained(
     tell: Tell,
 ) -> Path:
     path = folder.path / "runs" / f"autoencoder-seed{seed}"
-    if not _finished(path):
+    if not parts.finished(path):
         asked: dict[str, Any] = {**values, "seed": seed}
         pretrain(images, out=path, observers=observers, report=False, tell=tell, **asked)
     return path
@@ -106,7 +103,7 @@ def _classified(
     observers: Sequence[Observer],
 ) -> tuple[npt.NDArray[np.bool_], float]:
     """Train and test one classifier; whether each test image is right, and the seconds."""
-    if not _finished(path):
+    if not parts.finished(path):
         asked: dict[str, Any] = {**values, "seed": seed}
         classify(
             images, encoder=encoder, mode=mode, out=path,
@@ -114,23 +111,7 @@ def _classified(
             observers=observers, report=False, **asked,
         )  # fmt: skip
     run = RunFolder.open(path)
-    if "classification" not in run.results():
-        spec = parse(RunSpec, run.spec())
-        classifier_result(run, images, place(spec.train).device)
-    _, arrays = run.result("classification")
-    correct = arrays["probabilities"].argmax(1) == arrays["labels"]
-    return correct, float(run.result("training")[0]["train_seconds"])
-
-
-def _finished(path: Path) -> bool:
-    """Whether the run at `path` is complete; an unfinished one makes room to be trained again."""
-    if not path.exists():
-        return False
-    run = RunFolder.open(path)
-    if run.finished and "findings" in run.results():  # the last that a training writes
-        return True
-    shutil.rmtree(path)
-    return False
+    return parts.right(run, lambda: images), parts.train_seconds(run)
 
 
 def described(arm: Arm) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,8 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from latens.app import parts
 from latens.app.classify import classify
-from latens.app.evaluate import autoencoder_result, classifier_result
+from latens.app.evaluate import autoencoder_result
 from latens.app.opened import Opened
 from latens.app.opening import read_data
 from latens.app.pretrain import pretrain
@@ -69,7 +69,7 @@ class Trainings:
     def train(self, arm: Arm, seed: int) -> Outcome:
         """Train and test what is not there yet; the outcome."""
         path = self._path(arm, seed)
-        if not _finished(path):
+        if not parts.finished(path):
             self._train(arm, seed, path)
         return self._outcome(arm, RunFolder.open(path), seed)
 
@@ -129,17 +129,13 @@ class Trainings:
     def _outcome(self, arm: Arm, run: RunFolder, seed: int) -> Outcome:
         training, _ = run.result("training")
         common: dict[str, Any] = {
-            "seconds": float(training["train_seconds"]),
+            "seconds": parts.train_seconds(run),
             "epochs": int(training["epochs"]),
             "parameters": int(run.environment()["parameters"]),
         }
         if arm.task == "pretrain":
             return self._error(arm, run, seed, common)
-        if "classification" not in run.results():
-            images = self.images(arm, seed)
-            classifier_result(run, images, place(parse(RunSpec, run.spec()).train).device)
-        _, arrays = run.result("classification")
-        correct = arrays["probabilities"].argmax(1) == arrays["labels"]
+        correct = parts.right(run, lambda: self.images(arm, seed))
         return Outcome(
             val=training["val"]["accuracy"], test=float(correct.mean()), correct=correct, code=0,
             **common,
@@ -171,14 +167,3 @@ class Trainings:
 def _conversion(arm: Arm) -> dict[str, Any]:
     names = ("size", "channels", "keep")
     return {name: arm.options[name] for name in names if name in arm.options}
-
-
-def _finished(path: Path) -> bool:
-    """Whether the run at `path` is complete; an unfinished one makes room to be trained again."""
-    if not path.exists():
-        return False
-    run = RunFolder.open(path)
-    if run.finished and "findings" in run.results():  # the last that a training writes
-        return True
-    shutil.rmtree(path)
-    return False

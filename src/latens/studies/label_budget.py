@@ -19,6 +19,9 @@ from latens.studies._study import Arm, Chosen, Contrast, Plan, Scale, Study, by_
 
 DATA = ("mnist", "fashion-mnist")
 MODES = ("frozen", "two-phase")
+VALIDATE_EVERY = {50: 60, 100: 60, 500: 20, 1000: 10, 5000: 2}
+"""Epochs between validations, by labels: with few labels an epoch is a step or two, and the 6,000
+validation images would take most of the time."""
 OBJECTIVES: dict[str, dict[str, Any]] = {
     "reconstruct": {},
     "denoise": {"objective": "denoise", "noise": "salt-pepper=0.4"},
@@ -57,6 +60,8 @@ def _classifier(
     what = f"{pretrained[0]}, {mode}" if pretrained else "scratch"
     labels = f"{budget:,} labels" if budget else "all labels"
     options: dict[str, Any] = {"mode": mode, "labels": budget}
+    if budget in VALIDATE_EVERY:
+        options["overrides"] = {"train.validate_every": VALIDATE_EVERY[budget]}
     if scale == "smoke":
         options["epochs"] = 2
     encoder = pretrained[1].name if pretrained else f"{data}: reconstruct"

@@ -56,7 +56,7 @@ def _plan(scale: Scale, so_far: Chosen) -> Plan:
     last = [
         _arm(scale, "the rounds' best", "all images", filters=filters, hidden=(width,), drop=drop,
              epochs=by_scale(scale, 1, 3, 12), few=False),
-        Arm("latens' own", "classify", {"epochs": by_scale(scale, 2, 5, 12)}, group="all images"),
+        Arm("latens' own", "classify", {"epochs": by_scale(scale, 2, 6, 12)}, group="all images"),
     ]  # fmt: skip
     contrasts = [
         *contrasts_with(first[0].name, [a.name for a in first]),
@@ -78,7 +78,7 @@ def _arm(
 ) -> Arm:  # fmt: skip
     options: dict[str, Any] = {
         "mode": "scratch", "augment": False, "hidden": hidden, "dropout": drop,
-        "epochs": epochs or by_scale(scale, 2, 5, 12),
+        "epochs": epochs or by_scale(scale, 2, 3, 12),
         "overrides": {
             "encoder": {
                 "kind": "conv", "encoder_filters": [filters, filters],
