@@ -89,6 +89,8 @@ class Trainings:
         if key not in self._images:
             spec = parse(DataSpec, {"source": name, **_conversion(arm)})
             self._images[key] = read_data(name, spec, self.progress)
+        if arm.test_too:
+            return replace(self._images[key], test_start=None)
         if arm.through is None:
             return self._images[key]
         key = json.dumps([key, self._path(self.arms[arm.through], seed).name])

@@ -29,6 +29,8 @@ class Arm:
         through: the name of an autoencoder arm; a classifier is trained on images that were
             corrupted as that one was and given back by it.
         seeds: at most so many repetitions, for arms that only illustrate; None for all.
+        test_too: pretend that there is no official test part, as some reports did; the field
+            `data.test_fraction` says how little of everything is held out.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Arm:
     data: str | None = None
     through: str | None = None
     seeds: int | None = None
+    test_too: bool = False
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,11 @@ CONV = {
     "kind": "conv", "encoder_filters": [32, 64, 64], "decoder_filters": [64, 32],
     "down_after": [1, 2], "down": "max",
 }  # fmt: skip
+SAME_CODE = {"kind": "residual", "patch": 4, "widths": [64], "blocks": 1}
+LARGE = {
+    "kind": "conv", "encoder_filters": [64, 64, 128, 128, 128, 128],
+    "decoder_filters": [32, 16, 16], "down_after": [1, 3, 5], "down": "max",
+}  # fmt: skip
 AUGMENT = "shift,flip"
 JOINT, DIRECT = "joint, class weights", "CNN on the images"
 
@@ -80,7 +85,11 @@ def _autoencoders(scale: Scale) -> list[Arm]:
         conv("upsampling"),
         conv("transposed", up="transposed"),
         conv("upsampling, tied", tied=True, decoder_filters=[64, 64, 32]),
-    ]
+        Arm("residual, the same code", "pretrain",
+            {**few, **_kept(scale), "batch_size": 32, "learning_rate": 6e-3,
+             "overrides": {"encoder": SAME_CODE}},
+            group="autoencoders"),
+    ]  # fmt: skip
 
 
 def _on_features(scale: Scale) -> list[Arm]:
@@ -108,7 +117,7 @@ def _joint(scale: Scale, share: float, epochs: int, **changed: Any) -> dict[str,
 
 
 def _side(scale: Scale) -> list[Arm]:
-    epochs = by_scale(scale, 1, 6, 30)
+    epochs = by_scale(scale, 1, 4, 30)
     rows: tuple[tuple[str, dict[str, Any]], ...] = (
         ("joint, Adam", {"optimizer": "adam"}),
         ("joint, SGD", {"optimizer": "sgd"}),
@@ -123,12 +132,12 @@ def _side(scale: Scale) -> list[Arm]:
 
 
 def _large(scale: Scale) -> list[Arm]:
-    epochs = by_scale(scale, 1, 5, 40)
-    network = {
-        "encoder": {"kind": "residual", "patch": 2, "widths": [64, 128, 256], "blocks": 1},
-        "head.pool": "mean-max",
-    }
-    joint = _joint(scale, 1.0, epochs, balance="class-weights", overrides=network)
+    """The whole images: no dropout and Muon, which learn fastest in so few epochs."""
+    joint = _joint(
+        scale, 1.0, by_scale(scale, 1, 8, 30), balance="class-weights",
+        optimizer="muon", learning_rate=0.05, schedule="linear", hidden=(), dropout=0.0,
+        overrides={"encoder": LARGE, "head.pool": "mean-max"},
+    )  # fmt: skip
     direct = {**joint, "objective": "classify"}
     group = "all images"
     seeds = by_scale(scale, 2, 2, 5)
