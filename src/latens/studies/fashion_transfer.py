@@ -82,7 +82,7 @@ def _classifier(
     if scale == "smoke":
         options["epochs"] = 2
     elif not budget:
-        options["epochs"] = by_scale(scale, 2, 9, 20)
+        options["epochs"] = by_scale(scale, 2, 8, 20)
     if dense:
         options |= {"hidden": (64,), "augment": False, "learning_rate": 1e-3}
     else:
