@@ -171,6 +171,7 @@ def study(*arms: dict[str, Any], metric: str = "accuracy", contrasts: int = 1) -
             "p_corrected": 0.08,
             "verdict": ("no benefit", "gain", "loss")[place % 3],
             "seeds_needed": 7 if place % 3 == 0 else None,
+            "unit": arm["unit"],
             "sentence": f"{arm['name']} against {arms[-1]['name']}: +1.00 points",
         }
         for place, arm in enumerate(arms[:contrasts])
@@ -275,6 +276,9 @@ EXAMPLES: dict[str, dict[str, Example]] = {
             study_arm("a", 0.02, seeds=1), study_arm("b", 0.021, seeds=1), metric="mse", contrasts=0
         ),
         "bounds": study(study_arm("a", 94.0), study_arm("b", 99.0), metric="mse", contrasts=0),
+        "errors beside accuracies": study(
+            study_arm("classifier", 0.9), study_arm("autoencoder", 0.004), contrasts=2
+        ),
         "one arm": study(study_arm("alone", 0.9, seeds=1), contrasts=0),
         "no arms": ({"arms": [], "contrasts": []}, {}),
     },

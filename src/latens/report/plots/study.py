@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from latens.report import study, style, words
 
@@ -23,7 +23,9 @@ CAPTIONS = {
     "time": "Squared error on validation against seconds of training; lower left is better.",
     "differences": "Differences between arms with their 95% intervals; to the right the first arm "
     "is better. Blue: a gain; orange: a loss; grey: the data do not show one or the other.",
+    "error-differences": "The same for arms that are judged by an error.",
 }
+ROOM, SMALL, LINE = 44, 8.0, 0.2  # letters of a name; its font, and inches a line, if it is small
 FAR = 5.0  # times that the largest error is the smallest, from which the axis is logarithmic
 _METRICS = {"accuracy": "accuracy", "mse": "error", "nats": "bound"}
 Arm = Mapping[str, Any]
@@ -40,21 +42,20 @@ def draw(result: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> dict[st
     errors = [arm for arm in result.get("arms", []) if arm["unit"] == "mse"]
     if result.get("metric") == "mse" and len(errors) > 1:
         figures["time"] = _time(errors)
-    if result.get("contrasts"):
-        figures["differences"] = _differences(result["contrasts"], str(result.get("metric")))
-    return figures
+    return {**figures, **_all_differences(result)}
 
 
 def _canvas(names: list[tuple[str, bool]]) -> tuple[Figure, Axes]:
-    """A figure with a line for each name; headings (True) in bold."""
+    """A figure with a row for each name; headings (True) in bold, those of two lines smaller."""
     figure = style.figure(0.8 + 0.3 * len(names))
     ax = figure.subplots()
-    ax.set_yticks(range(len(names)), [style.label(name, 44) for name, _ in names])
+    ax.set_yticks(range(len(names)), [name for name, _ in names])
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.grid(False, axis="y")
     ax.spines["left"].set_visible(False)
     for tick, (_, heading) in zip(ax.get_yticklabels(), names, strict=True):
         tick.set_fontweight("bold" if heading else "normal")
+        tick.set_fontsize(SMALL if "\n" in tick.get_text() else style.TICK)
     return figure, ax
 
 
@@ -64,14 +65,14 @@ def _arms(arms: list[Arm], unit: str) -> Figure:
     for group in groups:
         rows += [(group, None)] if group else []
         rows += [(arm["name"], arm) for arm in arms if arm["group"] == group]
-    figure, ax = _canvas([(name, arm is None) for name, arm in rows])
+    figure, ax = _canvas([(style.lines(name, ROOM), arm is None) for name, arm in rows])
     for y, (_, arm) in enumerate(rows):
         if arm is not None:
             _arm(ax, y, arm, unit)
     ax.margins(x=0.06)
     if unit == "accuracy":
         ax.set_xlabel("test accuracy")
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{100 * x:.4g}%"))
+        style.value_ticks(ax.xaxis, "%")
     else:
         errors = [value for arm in arms if (value := words.finite(arm["mean"]))]
         _error_axis(ax, errors, "squared error" if unit == "mse" else "-ELBO in nats")
@@ -86,7 +87,7 @@ def _error_axis(ax: Axes, errors: list[float], what: str) -> None:
         ax.set_xscale("log")
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.3g}"))
+    style.value_ticks(ax.xaxis)
 
 
 def _arm(ax: Axes, y: int, arm: Arm, unit: str) -> None:
@@ -110,28 +111,64 @@ def _arm(ax: Axes, y: int, arm: Arm, unit: str) -> None:
 
 
 def _time(arms: list[Arm]) -> Figure:
-    figure = style.figure(4.2)
+    """Points, and their names in a column beside them, each at the end of a line of its own."""
+    figure = style.figure(max(4.2, 1.0 + LINE * len(arms)), style.WIDE)
     ax = figure.subplots()
-    for arm in arms:
-        ax.plot([arm["seconds"]], [arm["val_mean"]], "o", color=style.INK, ms=5)
-        ax.annotate(
-            style.label(arm["name"], 32), (arm["seconds"], arm["val_mean"]), xytext=(5, 3),
-            textcoords="offset points", fontsize=7.5, color=style.MUTED,
-        )  # fmt: skip
     ax.set_xscale("log")
     ax.set_yscale("log")
+    ax.plot(
+        [arm["seconds"] for arm in arms], [arm["val_mean"] for arm in arms],
+        "o", color=style.INK, ms=5, ls="",
+    )  # fmt: skip
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.4g}"))
-        axis.set_minor_formatter(FuncFormatter(lambda x, _: ""))
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_minor_locator(NullLocator())
+        style.value_ticks(axis)
     ax.set_xlabel("seconds of training")
     ax.set_ylabel("squared error on validation")
-    ax.margins(x=0.25)
+    ax.margins(0.08)
+    ax.autoscale_view()
+    _name(ax, arms)
     return figure
 
 
-def _differences(contrasts: list[dict[str, Any]], metric: str) -> Figure:
-    names = [(f"{item['arm']} − {item['control']}", False) for item in contrasts]
-    figure, ax = _canvas(names)
+def _name(ax: Axes, arms: list[Arm]) -> None:
+    arms = sorted(arms, key=lambda arm: float(arm["val_mean"]), reverse=True)
+    points = [(arm["seconds"], arm["val_mean"]) for arm in arms]
+    wanted = ax.transAxes.inverted().transform(ax.transData.transform(points))[:, 1]
+    for arm, point, y in zip(arms, points, apart(list(wanted), 1 / (len(arms) + 1)), strict=True):
+        ax.annotate(
+            style.lines(arm["name"], ROOM, most=1), point, xytext=(1.03, y),
+            textcoords="axes fraction", fontsize=SMALL, color=style.MUTED, va="center",
+            arrowprops={"arrowstyle": "-", "color": style.FAINT, "lw": 0.8},
+        )  # fmt: skip
+
+
+def apart(wanted: list[float], gap: float) -> list[float]:
+    """Places from top (1) to bottom (0), `gap` apart or more, near those that are wanted.
+
+    `wanted` runs downwards, and there is room for all.
+    """
+    places: list[float] = []
+    for number, place in enumerate(wanted):
+        below = (len(wanted) - 1 - number) * gap  # which those that follow need
+        places.append(max(min([place, 1.0, *(last - gap for last in places[-1:])]), below))
+    return places
+
+
+def _all_differences(result: dict[str, Any]) -> dict[str, Figure]:
+    """A figure of the differences in the study's own metric, and one of those in another."""
+    metric, figures = str(result.get("metric")), {}
+    for name, wanted in (("differences", True), ("error-differences", False)):
+        found = [item for item in result.get("contrasts", [])
+                 if (item.get("unit", metric) == metric) is wanted]  # fmt: skip
+        if found:
+            figures[name] = _differences(found, str(found[0].get("unit", metric)))
+    return figures
+
+
+def _differences(contrasts: list[dict[str, Any]], unit: str) -> Figure:
+    figure, ax = _canvas([(_against(item["arm"], item["control"]), False) for item in contrasts])
     ax.axvline(0, color=style.INK, linewidth=1)
     for y, item in enumerate(contrasts):
         colour = style.VERDICTS.get(str(item.get("verdict")), style.MUTED)
@@ -142,11 +179,20 @@ def _differences(contrasts: list[dict[str, Any]], metric: str) -> Figure:
         p = words.p_value(item.get("p_corrected"))
         ax.text(1.02, y, p, transform=ax.get_yaxis_transform(), va="center", color=colour,
                 fontsize=9.5)  # fmt: skip
-    if metric == "accuracy":
+    ax.xaxis.set_major_locator(MaxNLocator(3))  # names leave little room
+    if unit == "accuracy":
         ax.set_xlabel("points of test accuracy")
-        ax.xaxis.set_major_formatter(
-            FuncFormatter(lambda x, _: words.points(x, 2).replace(".00", ""))
-        )
+        style.difference_ticks(ax.xaxis, 100)
     else:
-        ax.set_xlabel("less squared error on validation")
+        what = "nats" if unit == "nats" else "squared error"
+        ax.set_xlabel(f"less {what} on validation")
+        style.difference_ticks(ax.xaxis)
     return figure
+
+
+def _against(arm: str, control: str) -> str:
+    """Two arms on one line where there is room, else on two: neither is cut for the other."""
+    both = f"{arm} − {control}"
+    if len(both) <= ROOM:
+        return style.label(both, ROOM)
+    return f"{style.label(arm, ROOM)}\n− {style.label(control, ROOM)}"
