@@ -24,23 +24,37 @@ if TYPE_CHECKING:
     from latens.app.evaluate import evaluate as evaluate
     from latens.app.explore import Explored as Explored
     from latens.app.explore import explore as explore
+    from latens.app.export import Exported as Exported
+    from latens.app.export import export as export
+    from latens.app.keras_files import Imported as Imported
+    from latens.app.keras_files import import_keras as import_keras
     from latens.app.load import LoadedRun as LoadedRun
     from latens.app.load import load as load
     from latens.app.predict import Prediction as Prediction
     from latens.app.predict import predict as predict
     from latens.app.pretrain import PretrainResult as PretrainResult
     from latens.app.pretrain import pretrain as pretrain
+    from latens.app.study import StudyResult as StudyResult
+    from latens.app.study import report as report_study
+    from latens.app.study import run as run_study
+    from latens.app.sweep import sweep as sweep
+    from latens.app.sweep_answer import Swept as Swept
     from latens.data.image_set import ImageSet as ImageSet
     from latens.data.load import load as load_images
     from latens.errors import LatensError as LatensError
+    from latens.studies import listed as list_studies
 
 _PLACES = {
     "ClassifyResult": "latens.app.classify:ClassifyResult",
     "Comparison": "latens.app.compare:Comparison",
     "Evaluation": "latens.app.evaluate:Evaluation",
     "Explored": "latens.app.explore:Explored",
+    "Exported": "latens.app.export:Exported",
     "ImageSet": "latens.data.image_set:ImageSet",
+    "Imported": "latens.app.keras_files:Imported",
     "LatensError": "latens.errors:LatensError",
+    "StudyResult": "latens.app.study:StudyResult",
+    "Swept": "latens.app.sweep_answer:Swept",
     "LoadedRun": "latens.app.load:LoadedRun",
     "Prediction": "latens.app.predict:Prediction",
     "PretrainResult": "latens.app.pretrain:PretrainResult",
@@ -48,10 +62,16 @@ _PLACES = {
     "compare": "latens.app.compare:compare",
     "evaluate": "latens.app.evaluate:evaluate",
     "explore": "latens.app.explore:explore",
+    "list_studies": "latens.studies:listed",
+    "export": "latens.app.export:export",
+    "import_keras": "latens.app.keras_files:import_keras",
     "load": "latens.app.load:load",
     "load_images": "latens.data.load:load",
     "predict": "latens.app.predict:predict",
     "pretrain": "latens.app.pretrain:pretrain",
+    "report_study": "latens.app.study:report",
+    "run_study": "latens.app.study:run",
+    "sweep": "latens.app.sweep:sweep",
 }
 
 __all__ = [
@@ -59,19 +79,29 @@ __all__ = [
     "Comparison",
     "Evaluation",
     "Explored",
+    "Exported",
     "ImageSet",
+    "Imported",
     "LatensError",
     "LoadedRun",
     "Prediction",
     "PretrainResult",
+    "StudyResult",
+    "Swept",
     "classify",
     "compare",
     "evaluate",
     "explore",
+    "export",
+    "import_keras",
+    "list_studies",
     "load",
     "load_images",
     "predict",
     "pretrain",
+    "report_study",
+    "run_study",
+    "sweep",
 ]
 
 

@@ -27,12 +27,23 @@ def load(room: str, name: str) -> ModuleType:
 
     Raises `UsageError`, with the known names and the nearest, if there is none.
     """
+    return import_module(require(room, name))
+
+
+def require(room: str, name: str) -> str:
+    """The module that `load` would import, which is not done. Raises `UsageError` as that does."""
     typed = _dashed(name)
     # Other packages are looked through last: that takes time, and the loop loads every step.
     found = _own(room).get(typed) or _foreign(room).get(typed)
     if found is None:
-        raise unknown_name(room.split(".")[-1].rstrip("s"), name, names(room))
-    return import_module(found)
+        raise unknown_name(_one(room), name, names(room))
+    return found
+
+
+def _one(room: str) -> str:
+    """What a single file of a room is called."""
+    last = room.split(".")[-1]
+    return {"studies": "study", "corrupt": "corruption"}.get(last, last.removesuffix("s"))
 
 
 @cache

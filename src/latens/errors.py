@@ -97,10 +97,15 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> UsageError:
     near = difflib.get_close_matches(name, names, n=1) if len(name) > 2 else []
     hint = f"Did you mean {near[0]}?" if near else f"Use one of: {shown}."
     return UsageError(
-        f"Expected the name of a {what} ({shown}); got {name!r}.",
+        f"Expected the name of {a(what)} ({shown}); got {name!r}.",
         hint=hint,
         code=f"unknown-{what.replace(' ', '-')}",
     )
+
+
+def a(noun: str) -> str:
+    """A noun with its article: a corruption, an augmentation."""
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
 def plural(count: int, one: str, many: str = "") -> str:

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from app_tiny import CLASSIFY, PRETRAIN, digits, files, same, weights
 
 import latens
 from latens.app import compare as app
 from latens.app import demo
+from latens.app.warm_up import warm_up
 from latens.errors import Interrupted, LatensError, RunError, UsageError
 from latens.runs.folder import RunFolder
 
@@ -55,6 +57,30 @@ def test_arms_are_matched(compared: latens.Comparison, labels: int, seed: int) -
         assert all(np.array_equal(run.split()[part], runs[0].split()[part]) for run in runs), part
 
 
+def test_torchs_first_steps_are_charged_to_no_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(app, "warm_up", lambda options: done.append(f"warm {options['threads']}"))
+    real = app.train
+
+    def train(*args: Any) -> Any:
+        done.append("train")
+        return real(*args)
+
+    monkeypatch.setattr(app, "train", train)
+    few = {**ASKED, "labels": [20], "modes": ["frozen"]}
+    latens.compare(digits(), out=tmp_path / "cmp", **few)
+    assert done == ["warm 1", "train"]
+
+
+@pytest.mark.parametrize("options", [{}, {"threads": 1, "device": "cpu", "precision": "float32"}])
+def test_the_first_steps_leave_no_trace(options: dict[str, Any]) -> None:
+    before = torch.random.get_rng_state()
+    warm_up(options)
+    assert torch.random.get_rng_state().equal(before)
+
+
 def updates(run: RunFolder) -> int:
     return max(record["step"] for record in run.metrics())
 
@@ -93,7 +119,7 @@ def test_verdicts(compared: latens.Comparison) -> None:
         assert found["difference"] == pytest.approx(difference)
         assert found["low"] <= found["difference"] <= found["high"]
         assert 0 <= found["p"] <= found["p_corrected"] <= 1
-        assert found["verdict"] in ("gain", "loss", "no benefit")
+        assert found["verdict"] in ("gain", "loss", "not shown")
         assert found["control"] == "scratch"
         assert f"{found['labels']} labels" in found["sentence"]
         assert "95% interval" in found["sentence"] and "corrected p" in found["sentence"]

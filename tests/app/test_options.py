@@ -96,12 +96,23 @@ def test_forms_of_noise_and_augmentation(value: Any, kind: str, expected: Any) -
         ("gausian", "corruption", "unknown-corruption", "gaussian"),
         ("gaussian=much", "corruption", "bad-strength", "gaussian=0.3"),
         ([3], "corruption", "bad-strength", "gaussian"),
+        ("salt-pepper=3", "corruption", "bad-strength", "salt-pepper=0..0.5"),
+        ("gaussian=0.5..0.1", "corruption", "bad-strength", "gaussian=0..0.5"),
+        ({"gaussian": (0.5, 0.1)}, "corruption", "bad-strength", "gaussian=0..0.5"),
+        ({"flip": -1}, "augmentation", "bad-strength", "flip=0.3"),
     ],
 )
 def test_noise_that_cannot_be_meant(value: Any, kind: str, code: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         options.effects(value, kind)
     assert caught.value.code == code and hint in caught.value.hint
+
+
+def test_a_size_may_be_one_number() -> None:
+    one, two = ({"size": size, "epochs": 1} for size in (28, (28, 28)))
+    assert options.given(one, settings.PretrainOptions) == options.given(
+        two, settings.PretrainOptions
+    )
 
 
 def test_texts_of_the_command_line() -> None:

@@ -69,6 +69,20 @@ def test_a_folder_is_walked_in_order(classified: latens.ClassifyResult, tmp_path
     assert names == ["z.png", "more/a.png", "more/b.png", "more/deep/c.png"]
 
 
+def test_the_others_are_classified_where_somebody_hears_of_the_bad_ones(
+    classified: latens.ClassifyResult, tmp_path: Path
+) -> None:
+    files = [picture(tmp_path / f"{number}.png", number) for number in (1, 2)]
+    bad = tmp_path / "letter.png"
+    bad.write_text("Dear picture")
+    heard: dict[str, str] = {}
+    asked = [files[0], bad, files[1]]
+    found = latens.predict(classified.run, asked, refused=heard.__setitem__)
+    assert [p.file for p in found] == [str(file) for file in files]
+    assert found == latens.predict(classified.run, files)
+    assert list(heard) == [str(bad)] and heard[str(bad)]
+
+
 def test_unreadable_pictures(classified: latens.ClassifyResult, tmp_path: Path) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(picture(tmp_path / "whole.png", 1).read_bytes()[:60])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,7 @@ from app_tiny import CLASSIFY, PRETRAIN, TEST, digits, same, weights
 
 import latens
 from latens.app import pretrain as pretraining
+from latens.app.runs import remove_run
 from latens.errors import DataError, RunError, UsageError
 from latens.runs.folder import RunFolder
 
@@ -48,6 +50,56 @@ def test_a_pretraining(pretrained: latens.PretrainResult) -> None:
     assert pretrained.train_seconds > 0 and pretrained.images_per_second > 0
     assert Path(pretrained.page).is_file()
     assert Path(pretrained.run, "results", "reconstruction.json").is_file()
+
+
+def test_what_is_worse_than_pca_or_hardly_tested_is_said(
+    pretrained: latens.PretrainResult, evaluated: latens.Evaluation
+) -> None:
+    assert pretrained.pca_mse is not None and pretrained.val_mse > pretrained.pca_mse
+    assert "worse-than-pca" in [finding["code"] for finding in pretrained.findings]
+    told = {finding["code"]: finding["message"] for finding in evaluated.findings}
+    assert "80 test images" in told["few-test-images"]
+    assert told["few-test-images"] in Path(evaluated.page).read_text("utf-8")
+
+
+def test_a_code_that_is_not_used_is_said(tmp_path: Path) -> None:
+    asked = {**PRETRAIN, "objective": "vae", "epochs": 1, "beta": 1000.0}
+    found = latens.pretrain(digits(), out=tmp_path / "vae", report=False, **asked)
+    assert "code-unused" in [finding["code"] for finding in found.findings]
+    assert RunFolder.open(found.run).result("reconstruction")[0]["active"] < 4
+
+
+def test_a_finished_run_says_that_nothing_is_trained(tmp_path: Path) -> None:
+    out, told = tmp_path / "ae", []
+    first = latens.pretrain(digits(), out=out, report=False, tell=told.append, **PRETRAIN)
+    assert not [line for line in told if "finished" in line]
+    again = pretraining.resume(out, digits(), tell=told.append)
+    assert f"{out} is finished already: nothing is trained" in told[-2]
+    assert (again.val_mse, again.epochs) == (first.val_mse, first.epochs)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
+@pytest.mark.parametrize("again", [False, True], ids=["trained", "resumed"])
+def test_a_run_cannot_be_removed_while_its_report_is_written(
+    again: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "ae"
+    if again:
+        latens.pretrain(digits(), out=out, report=False, **PRETRAIN)
+
+    def removed(run: RunFolder) -> Path:
+        with pytest.raises(RunError, match="Expected to be alone"):
+            remove_run(run.path)
+        return run.path / "page"
+
+    monkeypatch.setattr(pretraining, "build_report", removed)
+    if again:
+        result = pretraining.resume(out, digits())
+    else:
+        result = latens.pretrain(digits(), out=out, **PRETRAIN)
+    assert result.page.endswith("page") and out.is_dir()
+    remove_run(out)
+    assert not out.exists()
 
 
 def test_a_classifier(classified: latens.ClassifyResult) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+import latens
 from latens.app.runs import list_runs, show_run
+from latens.errors import RunError, UsageError
 from latens.runs.folder import RunFolder
 
 SPEC = {
@@ -32,6 +36,25 @@ def test_a_finished_study_shows_its_arms_and_differences(tmp_path: Path) -> None
     assert shown["results"]["study"]["an autoencoder"] == "test squared error 0.01230"
     assert shown["verdicts"] == {"small against large": "better."}
     assert shown["resume"] == ""
+
+
+def test_a_study_that_was_not_run_is_told_how_it_would_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RunError, match="there is none at studies/mnist-cnn-quick") as caught:
+        latens.report_study("mnist-cnn")
+    assert caught.value.hint == "Run it with: latens study run mnist-cnn --scale quick"
+    RunFolder.create(Path("studies/mnist-cnn-smoke"), SPEC, {}, {})
+    with pytest.raises(RunError) as caught:
+        latens.report_study("mnist-cnn")
+    assert caught.value.hint == "There is one with --scale smoke."
+
+
+def test_studies_from_python() -> None:
+    assert "mnist-cnn" in [study["name"] for study in latens.list_studies()]
+    with pytest.raises(UsageError, match="name of a study"):
+        latens.run_study("mnist-cnm")
 
 
 def test_an_unfinished_study_says_what_is_done_and_how_to_go_on(tmp_path: Path) -> None:

@@ -50,7 +50,8 @@ def spec_of(objective: dict[str, Any], labels: int | None = None, **values: Any)
 
 def trained(path: Path, objective: dict[str, Any], labels: int | None = None) -> Trained:
     spec = spec_of(objective, labels)
-    return start(spec, digits(), path)
+    with start(spec, digits(), path) as run:
+        return run
 
 
 @pytest.fixture
@@ -117,14 +118,14 @@ def test_every_balance_trains_and_counts_only_allowed_labels(
 def test_a_conditional_run_needs_labels_and_leaves_nothing(tmp_path: Path) -> None:
     nameless = replace(digits(), labels=None, class_names=())
     with pytest.raises(DataError, match="Expected a class for every image"):
-        start(spec_of({"kind": "vae", "conditional": True}), nameless, tmp_path / "run")
+        start(spec_of({"kind": "vae", "conditional": True}), nameless, tmp_path / "run").__enter__()
     assert not (tmp_path / "run").exists()
 
 
 def test_a_name_that_is_no_corruption_leaves_nothing(tmp_path: Path) -> None:
     noisy = {"kind": "denoise", "corruptions": [{"name": "flip"}]}
     with pytest.raises(UsageError, match="flip is an augmentation"):
-        start(spec_of(noisy), digits(), tmp_path / "run")
+        start(spec_of(noisy), digits(), tmp_path / "run").__enter__()
     assert not (tmp_path / "run").exists()
 
 

@@ -54,12 +54,26 @@ def asked(decoder: int = 2, **objective: Any) -> RunSpec:
     )  # fmt: skip
 
 
+def imported() -> RunSpec:
+    """A network that was read from a file of another program."""
+    file = {"format": "keras", "file": "ae.h5", "sha256": "0", "written_by": "Keras 2.4.0"}
+    changed = {"phases": (), "imported": {**file, "encoder_end": "code"}}
+    return parse(RunSpec, {**asked().model_dump(), **changed})
+
+
 FIRES: dict[str, list[Context]] = {
+    "trained-elsewhere": [Context(spec=imported())],
     "wide-code": [Context(code_size=784, pixels=784), Context(code_size=6272, pixels=784)],
     "uneven-layers": [Context(spec=asked(decoder=1))],
     "pretrained-with-labels": [Context(pretrain_spec=asked(kind="vae", conditional=True))],
     "pretraining-unchecked": [
         Context(images=SAME, test_index=LAST, pretrain_fingerprint="another"),
+        Context(
+            images=SAME,
+            test_index=LAST,
+            pretrain_fingerprint=SAME.fingerprint,
+            pretrain_spec=imported(),
+        ),
         Context(images=SAME, test_index=LAST, pretrain_index=FIRST, pretrain_fingerprint="else"),
         Context(
             images=SAME,
@@ -71,6 +85,12 @@ FIRES: dict[str, list[Context]] = {
     ],
     "few-seeds": [Context(seeds=[0, 1, 2, 3]), Context(seeds=[0] * 5), Context(seeds=[0])],
     "chosen-on-test": [Context(selected_on="test")],
+    "worse-than-pca": [Context(mse=0.02, pca_mse=0.01, code_size=8, spec=asked())],
+    "code-unused": [
+        Context(active_units=0, spec=asked(kind="vae")),
+        Context(active_units=3, spec=asked(kind="vae", latent=8)),
+    ],
+    "few-test-images": [Context(measured=80, right=70), Context(measured=1, right=0)],
     "split-duplicates": [
         Context(images=with_copy(), **SPLIT),
         Context(images=with_copy(), val_index=FIRST, test_index=LAST),
@@ -101,6 +121,7 @@ FIRES: dict[str, list[Context]] = {
     ],
 }
 SILENT: dict[str, list[Context]] = {
+    "trained-elsewhere": [Context(spec=asked()), Context()],
     "wide-code": [
         Context(code_size=783, pixels=784),
         Context(code_size=800),
@@ -132,6 +153,17 @@ SILENT: dict[str, list[Context]] = {
     ],
     "few-seeds": [Context(seeds=range(5))],
     "chosen-on-test": [Context(selected_on="validation")],
+    "worse-than-pca": [
+        Context(mse=0.01, pca_mse=0.02, code_size=8, spec=asked()),
+        Context(mse=0.01, pca_mse=0.0, code_size=64, spec=asked()),
+        Context(mse=0.02, pca_mse=0.01, code_size=8, spec=asked(kind="denoise")),
+        Context(mse=0.02, pca_mse=None, code_size=8, spec=asked()),
+    ],
+    "code-unused": [
+        Context(active_units=4, spec=asked(kind="vae", latent=8)),
+        Context(active_units=0, spec=asked()),
+    ],
+    "few-test-images": [Context(measured=200, right=9), Context(measured=0, right=0)],
     "split-duplicates": [Context(images=SAME, **SPLIT), Context(images=with_copy())],
     "pretrained-on-test": [
         Context(
@@ -203,6 +235,16 @@ def test_messages_count_right() -> None:
     assert "on 2 of" in found[0].message and "on 1 of" in found[1].message
     missing = catalog.load(ROOM, "class_missing").check(FIRES["class-missing"][0])
     assert "no labelled training image of dog" in missing.message
+
+
+def test_the_mend_is_named() -> None:
+    worse = catalog.load(ROOM, "worse_than_pca").check(FIRES["worse-than-pca"][0])
+    assert "0.02000" in worse.message and "--epochs 3" in worse.message
+    unused = catalog.load(ROOM, "code_unused").check(FIRES["code-unused"][1])
+    assert "3 of the 8 variables" in unused.message
+    assert "--beta" in unused.message and "--free-bits 0.1" in unused.message
+    few = catalog.load(ROOM, "few_test_images").check(FIRES["few-test-images"][0])
+    assert "80 test images" in few.message and "between 78.5% and 93.1%" in few.message
 
 
 def test_many_missing_classes_are_not_all_listed() -> None:

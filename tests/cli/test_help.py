@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str
 
 ROOT: Any = typer.main.get_command(app)
 COMMANDS = dict(leaves(ROOT))
+SESSIONS = ("autoencoder", "classification", "menu")
 every = pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 
 
@@ -35,11 +37,52 @@ def test_all_commands_are_there() -> None:
         "doctor",
         "runs list", "runs show", "runs rm", "data list", "data check", "data pack",
         "study list", "study run", "study report",
+        "sweep", "worker", "parallel", "import-keras", "export",
+        *SESSIONS,
     }  # fmt: skip
+
+
+def test_the_list_of_commands_has_whole_sentences() -> None:
+    listed = latens("--help").out.replace("│", " ").split("Commands")[-1]
+    assert "Look more closely at a finished run." in " ".join(listed.split())
+    assert "WHAT is one of" not in listed
+
+
+EARLY = """
+import sys
+from latens.cli.main import main
+sys.argv = ["latens", *sys.argv[1:]]
+try:
+    main()
+except SystemExit as end:
+    assert end.code in (2, 3, 4), end.code
+assert "torch" not in sys.modules
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "pretrain digts", "pretrain ./none", "pretrain digits --out .",
+        "pretrain digits --noise gausian=0.2", "pretrain digits --noise gaussian=3",
+        "pretrain digits --schedule plateu", "pretrain --resume none",
+        "classify digits --encoder none", "compare digits --augment flop", "evaluate none",
+        "predict none x.png", "explore none maps", "study run mnist-cnm", "study report mnist-cnm",
+    ],
+)  # fmt: skip
+def test_a_slip_is_told_before_torch_is_loaded(arguments: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        process("-c", EARLY, *arguments.split()),
+        cwd=tmp_path, env=environment(), text=True, capture_output=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Error: Expected" in done.stderr
 
 
 @every
 def test_json_is_everywhere(path: tuple[str, ...]) -> None:
+    if path[0] in SESSIONS:  # a talk is no document
+        return
     assert "--json" in [option for param in COMMANDS[path].params for option in param.opts]
 
 
@@ -92,14 +135,21 @@ try:
     main()
 except SystemExit as end:
     assert end.code == 0, end.code
-heavy = [name for name in ("torch", "sklearn", "scipy", "matplotlib") if name in sys.modules]
+heavy = {"torch", "sklearn", "scipy", "matplotlib", "optuna"} & set(sys.modules)
 assert not heavy, heavy
 """
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["pretrain", "--help"], ["--version"], ["runs", "list"], ["data", "list"]],
+    [
+        ["--help"],
+        ["pretrain", "--help"],
+        ["sweep", "--help"],
+        ["--version"],
+        ["runs", "list"],
+        ["data", "list"],
+    ],
     ids=" ".join,
 )
 def test_listings_leave_torch_alone(arguments: list[str], tmp_path: Any) -> None:

@@ -122,6 +122,17 @@ def rows(text: str) -> list[dict[str, Any]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
+@pytest.mark.parametrize("form", [(), ("--json",), ("--csv",)])
+def test_one_bad_picture_does_not_stop_the_others(form: tuple[str, ...], runs: Path) -> None:
+    good = sorted(Path("pictures").rglob("*.png"))[:2]
+    done = latens("predict", "runs/clf", good[0], "bad/letter.png", good[1], *form)
+    assert done.code == 3
+    assert "Expected a readable picture; bad/letter.png is none" in done.err
+    assert all(file.name in done.out for file in good) and "letter" not in done.out
+    if form == ("--json",):
+        assert len(done.document) == 2
+
+
 def test_predictions_as_csv_and_json_agree(runs: Path) -> None:
     files = ["pictures/3", "pictures/1"]
     as_csv, as_json = latens("predict", "runs/clf", *files, "--csv"), latens(

@@ -29,8 +29,10 @@ main()
 TIMES = ("seconds", "images_per_second")
 
 
-def wait_for(ready: Callable[[], bool], running: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
+def wait_for(
+    ready: Callable[[], bool], running: subprocess.Popen[str], seconds: float = 60
+) -> None:
+    deadline = time.monotonic() + seconds
     while not ready():
         assert running.poll() is None, f"it ended by itself: {running.communicate()}"
         assert time.monotonic() < deadline, "it did not get going"

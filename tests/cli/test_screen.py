@@ -12,6 +12,8 @@ import pytest
 from cli_tiny import NETWORK, QUICK, files, latens
 from PIL import Image
 
+from latens.cli.screen import typed
+
 SAID: dict[str, tuple[list[str], list[str]]] = {
     "pretrain": (
         ["pretrain", "--resume", "runs/ae"],
@@ -62,6 +64,40 @@ def test_what_is_said(runs: Path, name: str) -> None:
     assert done.err == "", "bars are for terminals"
     (following,) = re.findall(r"^Next: latens (.*)$", done.out, re.MULTILINE)
     assert latens(*shlex.split(following)[:1], "--help").code == 0
+
+
+def test_the_next_command_can_be_typed_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "my env" / "latens"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("sys.argv", [str(program), "demo"])
+    assert typed("latens pretrain digits") == f"'{program}' pretrain digits"
+    assert typed("pip install latens") == "pip install latens"
+    monkeypatch.setattr("sys.argv", ["/x/latens/__main__.py", "demo"])
+    assert typed("latens pretrain digits").endswith(" -m latens pretrain digits")
+    monkeypatch.setenv("PATH", str(program.parent))
+    monkeypatch.setattr("sys.argv", [str(program), "demo"])
+    assert typed("latens pretrain digits") == "latens pretrain digits"
+
+
+def test_a_denoiser_tells_three_errors(here: Path, tmp_path: Path) -> None:
+    out = tmp_path / "ae"
+    done = latens("pretrain", "data.npz", "--out", out, "--noise", "salt-pepper=0..0.5",
+                  "--epochs", "1", *NETWORK)  # fmt: skip
+    assert done.code == 0, done.err
+    assert "Validation error of clean images 0." in done.out
+    told = (
+        r"^Error of corrupted images given back 0[\d.]+, error of corrupted images as they came 0"
+    )
+    assert re.search(told, done.out, re.MULTILINE)
+    again = latens("pretrain", "--resume", out)
+    assert f"{out} is finished already: nothing is trained" in again.out
+    assert "Validation error of clean images 0." in again.out
+    assert re.search(told, latens("evaluate", out).out, re.MULTILINE)
 
 
 def test_one_command_leads_to_the_next(here: Path, tmp_path: Path) -> None:
@@ -145,7 +181,7 @@ def test_no_raw_floats_and_a_short_result(runs: Path) -> None:
         run["main_number"] for run in latens("runs", "list", "--json").document
         if run["task"] == "compare"
     ]  # fmt: skip
-    assert re.fullmatch(r"(\d+ (gain|loss|no benefit)(, )?)+", listed)
+    assert re.fullmatch(r"(\d+ (gain|loss|not shown)(, )?)+", listed)
     assert sum(map(int, re.findall(r"\d+", listed))) == 2
 
 

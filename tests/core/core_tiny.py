@@ -130,7 +130,7 @@ def training(
 
 def new_run(path: Path) -> RunFolder:
     """A run folder with as little in it as a run may have."""
-    return RunFolder.create(path, {"version": 1}, {}, {"train": index(0, 34)})
+    return RunFolder.create(path, {"version": 1, "task": "pretrain"}, {}, {"train": index(0, 34)})
 
 
 def weights(model: torch.nn.Module) -> dict[str, Tensor]:

@@ -31,7 +31,7 @@ def test_dash_and_underscore_find_the_same_file(name: str) -> None:
 def test_nothing_else_is_found(name: str) -> None:
     with pytest.raises(UsageError) as caught:
         catalog.load("corrupt", name)
-    assert caught.value.code == "unknown-corrupt"
+    assert caught.value.code == "unknown-corruption"
 
 
 def test_the_nearest_name_is_shown_as_one_types_it() -> None:

@@ -17,13 +17,13 @@ SOURCE = Path(latens.__file__).parent
 FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(rooms.split())
     for rooms in (
-        "spec choices catalog errors progress recipes seeds",
+        "spec choices catalog errors processes progress recipes seeds",
         "runs stats",
         "nn corrupt data metrics",
         "objectives",
         "train",
-        "evaluation transfer",
-        "report checks studies export",
+        "evaluation transfer search",
+        "report checks studies export formats",
         "app",
         "latens cli __main__ menu estimators web",
     )
@@ -212,7 +212,7 @@ try:
     main()
 except SystemExit as end:
     assert not end.code, f"exit code {{end.code}}"
-heavy = {{"torch", "sklearn", "matplotlib", "scipy"}} & set(sys.modules)
+heavy = {{"torch", "sklearn", "matplotlib", "scipy", "optuna"}} & set(sys.modules)
 assert not heavy, f"imported: {{sorted(heavy)}}"
 """
 

@@ -77,7 +77,7 @@ def test_the_same_bits_after_a_signal(
     ended, output = killed(run, number, save_seconds)
     assert ended == code, output
     if number == signal.SIGINT:
-        assert output.strip() == f"interrupted Go on with --resume {run.path}"
+        assert output.strip() == f"interrupted Go on with: latens pretrain --resume {run.path}"
     assert checkpoint.newest(run) is not None
     whole, resumed = (
         training("classify", two_phases("classify"), each, augment=({"name": "affine"},))

@@ -56,9 +56,13 @@ def test_a_second_training_is_refused_until_the_first_is_killed(tmp_path: Path) 
 
 def test_two_trainings_in_one_process_are_refused_too(tmp_path: Path) -> None:
     run = new_run(tmp_path / "run")
-    with run.alone(), pytest.raises(RunError, match=f"process {os.getpid()}"):
+    other = RunFolder.open(run.path)
+    with other.alone(), pytest.raises(RunError, match=f"process {os.getpid()}"):
         fit(training("reconstruct", PHASES, run))
-    fit(training("reconstruct", PHASES, run))
+    with run.alone():  # who holds it trains, and goes on to write what came of it
+        fit(training("reconstruct", PHASES, run))
+        with pytest.raises(RunError, match=f"process {os.getpid()}"):
+            other.alone().__enter__()
 
 
 def test_a_training_that_ends_badly_lets_go(tmp_path: Path) -> None:

@@ -16,7 +16,15 @@ from latens import catalog
 from latens.errors import UsageError
 from latens.nn.model import Model, build, count_parameters
 from latens.nn.networks.residual import ResidualBlock
-from latens.spec import ConvSpec, HeadSpec, MLPSpec, ResidualSpec, mirrored, parse
+from latens.spec import (
+    ConvSpec,
+    HeadSpec,
+    LayersSpec,
+    MLPSpec,
+    ResidualSpec,
+    mirrored,
+    parse,
+)
 
 REPORT_2 = ConvSpec()
 DAE_8 = ConvSpec(
@@ -155,13 +163,33 @@ def test_an_encoder_has_nothing_of_the_decoder() -> None:
     assert encoder and decoder and not encoder & decoder
 
 
+CONV = {"kind": "conv", "kernel_size": (3, 3), "padding": "same"}
+SPELLED_OUT = parse(
+    LayersSpec,
+    {
+        "encoder": (
+            {**CONV, "name": "maps", "filters": 4, "strides": (2, 2), "activation": "relu"},
+            {"kind": "batch-norm", "name": "norm"},
+            {"kind": "flatten", "name": "row"},
+            {"kind": "dense", "name": "code", "units": 6},
+        ),
+        "decoder": (
+            {"kind": "dense", "name": "back", "units": 72},
+            {"kind": "reshape", "name": "small", "shape": (2, 6, 6)},
+            {"kind": "up-sample", "name": "large"},
+            {**CONV, "name": "pixels", "filters": 1, "activation": "sigmoid"},
+        ),
+    },
+)
 NETWORKS: dict[str, Any] = {
     "conv": parse(ConvSpec, {**dict(REPORT_2), "latent": 6}),
+    "layers": SPELLED_OUT,
     "mlp": MLPSpec(hidden=(16, 8)),
     "residual": ResidualSpec(widths=(4, 6), blocks=1, patch=2, out_filters=3, latent=6),
 }
 STAGES = {
     "conv": ("block1", "block2", "block3", "block4", "block5", "code"),
+    "layers": ("maps", "norm", "row", "code"),
     "mlp": ("layer1", "layer2", "code"),
     "residual": ("patch", "stage1", "stage2", "out", "code"),
 }

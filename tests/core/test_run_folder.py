@@ -111,6 +111,27 @@ def test_a_disk_that_refuses_is_told(
     assert entries(tmp_path) == {"x"}
 
 
+@pytest.mark.parametrize(
+    ("result", "mend"),
+    [
+        ("classification", "latens evaluate RUN"),
+        ("reconstruction-test", "latens evaluate RUN"),
+        ("maps-test", "latens explore RUN maps --part test"),
+        ("latent", "latens explore RUN latent"),
+        ("findings", "latens pretrain --resume RUN"),
+    ],
+)
+def test_a_damaged_result_can_be_made_again(result: str, mend: str, tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", {"version": 1, "task": "pretrain"}, {}, {})
+    run.write_result(result, {"x": 1}, {"a": np.zeros(3)})
+    (run.path / "results" / f"{result}.npz").write_bytes(b"PK")
+    for _ in ("numbers", "arrays"):
+        with pytest.raises(RunError, match=f"readable results/{result}") as caught:
+            run.result(result)
+        assert caught.value.hint == f"Make it again with: {mend.replace('RUN', str(run.path))}"
+        (run.path / "results" / f"{result}.json").write_text("{")
+
+
 def test_other_trouble_is_not_dressed_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", failing(errno.EIO))
     with pytest.raises(OSError, match=os.strerror(errno.EIO)):
@@ -231,7 +252,7 @@ def test_nothing_that_exists_is_overwritten(kind: str, tmp_path: Path) -> None:
 def test_an_empty_folder_may_become_a_run(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     refuse_existing(tmp_path / "run")
-    assert new_run(tmp_path / "run").spec() == {"version": 1}
+    assert new_run(tmp_path / "run").spec()["version"] == 1
 
 
 def test_a_run_that_could_not_be_made_leaves_nothing(tmp_path: Path) -> None:

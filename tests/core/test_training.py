@@ -457,7 +457,7 @@ def test_a_polite_signal_saves_and_says_how_to_go_on(
     ask = _at(4, lambda: os.kill(os.getpid(), number))
     with pytest.raises(Interrupted, match="everything so far is saved") as caught:
         fit(training("reconstruct", phases, run, observers=(ask,)))
-    assert caught.value.hint == f"Go on with --resume {run.path}"
+    assert caught.value.hint == f"Go on with: latens pretrain --resume {run.path}"
     assert caught.value.exit_code == 130
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
     whole, resumed = training("reconstruct", phases), training("reconstruct", phases, run)

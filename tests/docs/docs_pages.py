@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 import shlex
+import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
@@ -67,17 +68,30 @@ def run(page: Path, shrunk: Mapping[str, str] | None = None) -> None:
     """Run commands and programs of a page here; `shrunk` replaces words by others, `|` between."""
     for block in blocks(page):
         for command in block.commands():
-            _run_command([w for word in command for w in (shrunk or {}).get(word, word).split("|")])
+            _run_command([w for word in command for w in _instead(word, shrunk or {})])
         if block.language == "python" and not block.file:
             _run_python(block.body, page)
 
 
+def _instead(word: str, shrunk: Mapping[str, str]) -> list[str]:
+    return shrunk[word].split("|") if word in shrunk else [word]
+
+
 def _run_command(words: list[str]) -> None:
+    """Run a command of latens; ``printf 'TEXT' | latens ...`` pipes the text into it."""
     from latens.cli.main import main
 
+    typed = io.StringIO()
+    if words[0] == "printf" and words[2] == "|":
+        typed = io.StringIO(words[1].replace("\\n", "\n"))
+        words = words[3:]
+    if words[0] == "torchrun":
+        subprocess.run([sys.executable, "-m", "torch.distributed.run", *words[1:]], check=True)
+        return
     assert words[0] == "latens", f"a page's commands are those of latens: {words}"
     out, code = io.StringIO(), None
-    with patch.object(sys, "argv", words), redirect_stdout(out), redirect_stderr(out):
+    answers = patch.object(sys, "stdin", typed)
+    with patch.object(sys, "argv", words), redirect_stdout(out), redirect_stderr(out), answers:
         try:
             main()
         except SystemExit as end:

@@ -26,6 +26,23 @@ LEFT = {
     "tutorial": ["runs/two-phase/report/index.html", "runs/verdict/report/index.html"],
     "denoise": ["runs/denoiser/results/denoising.json", "runs/clf/report/index.html"],
     "draw-digits": ["runs/vae/results/latent.json", "runs/vae/results/samples.json", "sevens.png"],
+    "search": [
+        "runs/sweep/trials/0007/results/training.json",
+        "runs/grid/report/index.html",
+        "runs/from-python/trials.csv",
+    ],
+    "many-machines": ["runs/wide/report/index.html", "studies/mnist-generate-smoke/report"],
+    "keras": ["runs/wider/weights/LAST", "runs/clf/report/index.html", "again.keras"],
+    "parallel": ["trials.html", "figures/matrix.png", "mine.html"],
+    "menus": [
+        "ae.h5",
+        "ae2/report/index.html",
+        "runs/theirs/plots/classifiers/models.csv",
+        "runs/theirs/model-1/results/classification.json",
+        "runs/second-clf/model-1/results/classification.json",
+        "runs/menu/model-2/report/index.html",
+    ],
+    "many-devices": ["runs/two/report/index.html"],
     "few-labels": ["runs/verdict/report/index.html", "runs/balanced/results/classification.json"],
 }
 ADDING = {
@@ -70,6 +87,7 @@ def test_no_block_escapes(page: Path) -> None:
 
 @pytest.mark.parametrize("name", LEFT)
 def test_the_page_runs(name: str, here: Path) -> None:
+    shutil.copy(DOCS / "examples" / "trials.csv", here)
     run(DOCS / f"{name}.md")
     assert not [left for left in LEFT[name] if not (here / left).exists()]
 
@@ -107,7 +125,8 @@ def test_the_readme_runs_on_a_few_pictures_and_epochs(here: Path) -> None:
 def test_flags_and_studies_that_are_named_exist(page: Path) -> None:
     spans = re.findall(r"`([^`\n]+)`", page.read_text("utf-8"))
     flags = {flag for span in spans for flag in re.findall(r"(?<!\S)--[a-z][a-z-]*", span)}
-    assert not flags - set(every_flag(typer.main.get_command(app))) - {"--index-url"}
+    others = {"--index-url", "--nproc-per-node"}  # of pip and of torchrun
+    assert not flags - set(every_flag(typer.main.get_command(app))) - others
     studies = {name for span in spans for name in re.findall(r"study run ([a-z][\w-]*)", span)}
     assert not studies - set(catalog.names("studies"))
 

@@ -237,6 +237,8 @@ def headline(*verdicts: str) -> Headline:
 def test_no_benefit_is_said_as_plainly_as_a_gain() -> None:
     assert headline("no benefit", "no benefit").value == "No benefit"
     assert "showed no benefit in 2 of 2" in headline("no benefit", "no benefit").sentence
+    assert headline("not shown", "not shown").value == "Not shown", "too few seeds to say no"
+    assert "was not shown to help or hurt in 2 of 2" in headline("not shown", "not shown").sentence
     assert headline("loss", "no benefit").tone == "loss"
     mixed = headline("gain", "loss", "gain", "no benefit")
     assert mixed.value == "+3.0 points"
@@ -311,7 +313,8 @@ def test_a_denoiser_is_judged_by_what_it_mends(tmp_path: Path) -> None:
     page = words_of(run)
     assert f"{words.number(numbers['noisy_mse'])} MSE" in page
     assert f"they were {words.number(numbers['input_mse'])} away" in page
-    assert "PSNR of corrupted images given back" in page
+    assert "error of corrupted images given back" in page
+    assert "error of corrupted images as they came" in page
     assert text.objective(numbers).startswith("Error of corrupted images given back 0.")
 
 

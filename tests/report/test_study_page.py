@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from evaluation_examples import EVALUATIONS
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from report_examples import EXAMPLES, study, study_arm
 
 from latens.report import explored, figures, markdown
 from latens.report.build import build
+from latens.report.plots import study as plots
 from latens.report.sections import section
 from latens.runs.folder import RunFolder
 
@@ -52,6 +57,43 @@ def test_a_page_calls_a_study_a_study_and_a_group_once(tmp_path: Path) -> None:
     assert headings == ["first", "second", "denoisers"]
     assert '<td class="words">a long name of an arm, behind a denoiser</td>' in html
     assert "0.1 to 0.2" in html and "&lt; 0.001" in html
+
+
+def names_of(figure: Figure, axis: str) -> list[str]:
+    figure.draw_without_rendering()
+    ticks = getattr(figure.axes[0], f"get_{axis}ticklabels")()
+    return [tick.get_text() for tick in ticks]
+
+
+@pytest.mark.parametrize("middle", [29.0, 0.01, 0.001])
+def test_ticks_differ_however_near_the_arms(middle: float) -> None:
+    metric = "nats" if middle > 1 else "mse"
+    arms = [
+        {**study_arm(name, middle * factor), "unit": metric, "test": [middle * factor] * 2}
+        | dict.fromkeys(("low", "high"))
+        for name, factor in (("a", 1.0), ("b", 1.002))
+    ]
+    for figure in plots.draw(study(*arms, metric="mse")[0], {}).values():
+        ticks = [name for name in names_of(figure, "x") if name]
+        assert len(set(ticks)) == len(ticks) > 1
+
+
+def test_long_names_of_arms_stay_apart() -> None:
+    long = "a network with {} kernels a layer, and as many again in the next one"
+    arms = [study_arm(long.format(number), 0.9) for number in (2, 3)]
+    drawn = plots.draw(study(*arms)[0], {})
+    for figure in drawn.values():
+        names = names_of(figure, "y")
+        assert len(set(names)) == len(names)
+    assert "2 kernels" in names_of(drawn["accuracy"], "y")[0]
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_names_beside_points_stand_apart(wanted: list[float]) -> None:
+    gap = 1 / (len(wanted) + 1)
+    places = plots.apart(sorted(wanted, reverse=True), gap)
+    assert all(0 <= place <= 1 for place in places)
+    assert all(a - b >= gap - 1e-9 for a, b in itertools.pairwise(places))
 
 
 def test_an_unfinished_study_says_how_to_go_on(tmp_path: Path) -> None:

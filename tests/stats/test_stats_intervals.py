@@ -18,7 +18,9 @@ from latens.stats import (
     mcnemar,
     mean_interval,
     paired_difference,
+    proportion_interval,
     split_paired_difference,
+    within_possible,
 )
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=12)
@@ -82,6 +84,24 @@ def test_no_difference_anywhere_has_p_one() -> None:
     same = np.ones((5, 20), dtype=bool)
     found = crossed_paired_difference(same, same)
     assert (found.difference, found.low, found.high, found.p) == (0, 0, 0, 1)
+
+
+def test_an_interval_of_two_seeds_ends_where_accuracies_do() -> None:
+    d = np.zeros((2, 60))
+    d[0, :40] = 1
+    found = crossed_paired_difference(d, np.zeros_like(d))
+    assert found.low < -1 and found.high > 1, "else there is nothing to end"
+    cut = within_possible(found)
+    assert (cut.low, cut.high) == (-1, 1)
+    assert (cut.difference, cut.p) == (found.difference, found.p)
+
+
+def test_the_interval_of_a_share_is_wilsons() -> None:
+    """Newcombe (1998), table I: 81 of 263 and 0 of 20."""
+    found = proportion_interval(81, 263)
+    assert (found.low, found.high) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert proportion_interval(0, 20).low == 0
+    assert proportion_interval(0, 20).high == pytest.approx(0.1611, abs=5e-5)
 
 
 def test_difference_everywhere_is_as_sure_as_there_are_images() -> None:

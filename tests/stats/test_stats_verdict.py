@@ -45,12 +45,27 @@ def test_verdict_needs_p_and_interval(low: float, high: float, p: float, expecte
     assert verdict((low + high) / 2, low, high, p) == expected
 
 
-@given(st.lists(FRACTION, min_size=3, max_size=3).map(sorted), st.floats(0, 1))
-def test_the_sentence_never_contradicts_the_verdict(ends: list[float], p: float) -> None:
+def test_too_few_seeds_cannot_say_that_there_is_no_benefit() -> None:
+    assert [verdict(0.1, -0.2, 0.4, 0.3, seeds=n) for n in (2, 4, 5)] == [
+        "not shown", "not shown", "no benefit",
+    ]  # fmt: skip
+    text = sentence("frozen", 50, 0.1, -0.2, 0.4, 0.3, seeds=2)
+    assert text.startswith("not shown with 2 seeds that pretraining (frozen) helps at 50 labels")
+    assert verdict(0.1, 0.05, 0.15, 0.01, seeds=2) == "gain"
+
+
+SEEDS = st.integers(2, 9)
+
+
+@given(st.lists(FRACTION, min_size=3, max_size=3).map(sorted), st.floats(0, 1), SEEDS)
+def test_the_sentence_never_contradicts_the_verdict(
+    ends: list[float], p: float, seeds: int
+) -> None:
     low, difference, high = ends
-    text = sentence("frozen", 50, difference, low, high, p)
-    found = verdict(difference, low, high, p)
+    text = sentence("frozen", 50, difference, low, high, p, seeds=seeds)
+    found = verdict(difference, low, high, p, seeds=seeds)
     assert text.startswith("no benefit") == (found == "no benefit")
+    assert text.startswith("not shown") == (found == "not shown")
     assert ("hurts" in text) == (found == "loss")
     assert "-0.0 " not in text and "nan" not in text
     shown = re.search(r"corrected p (< )?([\d.e-]+)$", text)

@@ -132,9 +132,11 @@ def comparisons(arms: list[Arm]) -> list[dict[str, Any]]:
     """Each pretrained arm against scratch at the same labels, corrected over all of them."""
     control = {arm.labels: arm for arm in arms if arm.mode == "scratch"}
     pretrained = [arm for arm in arms if arm.mode != "scratch"]
-    found = [stats.crossed_paired_difference(a.correct, control[a.labels].correct)
-             for a in pretrained]  # fmt: skip
-    corrected = stats.holm([d.p for d in found])
+    found = [
+        stats.within_possible(stats.crossed_paired_difference(a.correct, control[a.labels].correct))
+        for a in pretrained
+    ]
+    corrected = [float(p) for p in stats.holm([d.p for d in found])]
     return [
         {
             "labels": arm.labels,
@@ -144,9 +146,11 @@ def comparisons(arms: list[Arm]) -> list[dict[str, Any]]:
             "low": d.low,
             "high": d.high,
             "p": d.p,
-            "p_corrected": float(p),
-            "verdict": stats.verdict(d.difference, d.low, d.high, float(p)),
-            "sentence": stats.sentence(arm.mode, arm.labels, d.difference, d.low, d.high, float(p)),
+            "p_corrected": p,
+            "verdict": stats.verdict(d.difference, d.low, d.high, p, seeds=len(arm.correct)),
+            "sentence": stats.sentence(
+                arm.mode, arm.labels, d.difference, d.low, d.high, p, seeds=len(arm.correct)
+            ),
         }
         for arm, d, p in zip(pretrained, found, corrected, strict=True)
     ]

@@ -10,8 +10,9 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from latens import recipes, transfer
+from latens import processes, recipes, transfer
 from latens.app import network, options, settings
+from latens.app.following import follow
 from latens.app.opening import data_of, read_data, require_finished, task_of
 from latens.app.settings import ClassifyOptions
 from latens.app.telling import Tell, mute
@@ -27,6 +28,7 @@ from latens.report.build import build as build_report
 from latens.runs.folder import RunFolder
 from latens.spec import DataSpec, Mode, Origin, RunSpec, parse
 from latens.train import checkpoint
+from latens.train.distributed import world
 from latens.train.records import Observer
 
 
@@ -94,6 +96,26 @@ def classify(
     Raises:
         UsageError, DataError, RunError, TrainingError: as `pretrain`.
     """
+    if not processes.leads():
+        return ClassifyResult(**follow(data))
+    spec, images = planned(
+        data, encoder=encoder, mode=mode, labels=labels, progress=progress, **asked
+    )
+    folder = Path(out) if out else next_run_path(images, "classify")
+    with start(spec, images, folder, observers=observers, split=split, tell=tell) as trained:
+        return finish(trained, report, progress)
+
+
+def planned(
+    data: Any,
+    *,
+    encoder: str | Path | None = None,
+    mode: Mode | None = None,
+    labels: int | None = None,
+    progress: Progress = silent,
+    **asked: Unpack[ClassifyOptions],
+) -> tuple[RunSpec, ImageSet]:
+    """What `classify` would train, and on which images; nothing is made on disk."""
     given = options.given(asked, ClassifyOptions)
     mode = _mode(mode, encoder, given)
     before = _before(encoder, given) if encoder else None
@@ -101,10 +123,7 @@ def classify(
     asked_data = options.data_spec(data, {**converted, **given}, labels=labels)
     images = read_data(data, asked_data, progress)
     require_classes(images)
-    spec = _spec(given, mode, images, asked_data, before)
-    folder = Path(out) if out else next_run_path(images, "classify")
-    trained = start(spec, images, folder, observers=observers, split=split, tell=tell)
-    return finish(trained, report, progress)
+    return _spec(given, mode, images, asked_data, before), images
 
 
 def _spec(
@@ -154,7 +173,7 @@ def finish(trained: Trained, report: bool = True, progress: Progress = silent) -
     run = trained.run
     told = [finding.to_dict() for finding in run_checks(_context(trained, progress))]
     run.write_result("findings", {"findings": told}, {})
-    return ClassifyResult(
+    result = ClassifyResult(
         run=str(run.path),
         mode=str(trained.spec.mode),
         val_accuracy=trained.val["accuracy"],
@@ -165,21 +184,26 @@ def finish(trained: Trained, report: bool = True, progress: Progress = silent) -
         findings=told,
         page=str(build_report(run)) if report else "",
     )
+    world().shared(result.to_dict())
+    return result
 
 
 def resume(
     run: str | Path,
     data: ImageSet | Any = None,
     *,
+    report: bool = True,
     observers: Sequence[Observer] = (),
     progress: Progress = silent,
     tell: Tell = mute,
 ) -> ClassifyResult:
     """Go on with a classifier's training where it stopped; same bits as without the stop."""
-    trained = resume_training(
+    if not processes.leads():
+        return ClassifyResult(**follow(data))
+    with resume_training(
         run, data, task="classify", observers=observers, progress=progress, tell=tell
-    )
-    return finish(trained, progress=progress)
+    ) as trained:
+        return finish(trained, report, progress)
 
 
 def _mode(mode: Mode | None, encoder: str | Path | None, given: options.Options) -> Mode:
@@ -262,6 +286,8 @@ def _pretraining(origin: Origin, images: ImageSet, progress: Progress) -> dict[s
     except (RunError, UsageError):  # it was removed since: its split cannot be compared
         return known
     known["pretrain_spec"] = spec
+    if spec.imported is not None:  # its split is of images that it may never have been trained on
+        return known
     known["pretrain_index"] = np.concatenate([before.train, before.val])
     if origin.fingerprint != images.fingerprint:
         with suppress(LatensError):  # made from arrays, or moved since: a finding will say so

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any, Unpack
 
 from latens import transfer
@@ -21,6 +22,7 @@ from latens.app.settings import CompareOptions
 from latens.app.sharing import divided
 from latens.app.telling import Tell, mute
 from latens.app.training import next_run_path
+from latens.app.warm_up import warm_up
 from latens.checks.context import Context
 from latens.checks.run import run_checks
 from latens.data.image_set import ImageSet
@@ -112,12 +114,14 @@ def compare(
     }  # fmt: skip
     folder = _folder(images, options.source_name(data), out, resume, question)
     every = range(first, first + seeds)
-    try:
-        arms = train(folder, images, labels, modes, every, values, observers, progress, tell)
-    except Interrupted as stopped:
-        hint = f"Go on with: latens compare --resume {folder.path}"
-        raise Interrupted(stopped.message, hint=hint) from None
-    return _conclude(folder, images, arms, every)
+    with folder.alone():
+        try:
+            warm_up(values[0])
+            arms = train(folder, images, labels, modes, every, values, observers, progress, tell)
+        except Interrupted as stopped:
+            hint = f"Go on with: latens compare --resume {quote(str(folder.path))}"
+            raise Interrupted(stopped.message, hint=hint) from None
+        return _conclude(folder, images, arms, every)
 
 
 def resume(

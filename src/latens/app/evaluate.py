@@ -10,8 +10,11 @@ import numpy as np
 import torch
 
 from latens.app.opening import data_of, require_finished, task_of
-from latens.app.training import load_trained, stored_split, with_labels
+from latens.app.training import load_trained, split_of, with_labels
+from latens.checks.context import Context
+from latens.checks.run import run_checks
 from latens.data.image_set import ImageSet
+from latens.data.split import require_classes
 from latens.errors import DataError
 from latens.evaluation.autoencoder import reconstruction
 from latens.evaluation.classification import classification, examples
@@ -34,6 +37,7 @@ class Evaluation:
         confusion: counts, rows are true classes, columns predicted ones.
         ece, brier: calibration (Guo et al. 2017; Brier 1950).
         images: how many test images.
+        findings: what is worth saying of run and test, `{"code", "severity", "message"}` each.
         page: the report, one self-contained HTML file.
     """
 
@@ -47,6 +51,7 @@ class Evaluation:
     brier: float
     images: int
     classes: list[str]
+    findings: list[dict[str, str]]
     page: str
 
     def to_dict(self) -> dict[str, Any]:
@@ -80,7 +85,8 @@ def evaluate(
 
     Args:
         run: the run's folder.
-        data: the images again, where the run was made from arrays.
+        data: the images again, where the run was made from arrays; for a run that was imported
+            without images, those to evaluate it on.
 
     Raises:
         UsageError: a comparison (its runs can be evaluated), or `data` is missing.
@@ -92,7 +98,9 @@ def evaluate(
     require_finished(folder)
     spec = parse(RunSpec, folder.spec())
     images = data_of(folder, spec.data, data, progress)
-    if not len(stored_split(folder).test):
+    if spec.task == "classify" and not spec.data.source:
+        require_classes(images)
+    if not len(split_of(folder, spec, images).test):
         raise DataError(
             f"Expected test images; the split of {folder.path} has none.",
             hint="Train with a test part: an official one, or a fraction of the images.",
@@ -108,12 +116,13 @@ def classifier_result(
     folder: RunFolder, images: ImageSet, device: torch.device, progress: Progress = silent
 ) -> dict[str, Any]:
     """Compute and store the result "classification" of a run; returns its numbers."""
-    _, model = load_trained(folder, images)
-    test = with_labels(images, stored_split(folder).test)
+    spec, model = load_trained(folder, images)
+    test = with_labels(images, split_of(folder, spec, images).test)
     assert images.labels is not None
     logits = class_logits(model.to(device), images, test, device, progress)
     labels = images.labels[test]
     values, arrays = classification(labels, logits, images.class_names)
+    values |= _named(spec, images)
     right, wrong = examples(labels, arrays["probabilities"])
     for kind, chosen in (("correct", right), ("wrong", wrong)):
         arrays[f"{kind}_index"] = chosen  # places in the test part, as `labels` has it
@@ -126,9 +135,23 @@ def _classifier(
     folder: RunFolder, images: ImageSet, device: torch.device, progress: Progress
 ) -> Evaluation:
     values = classifier_result(folder, images, device, progress)
+    told = _findings(folder, values)
     page = str(build_report(folder))
     fields = ("accuracy", "loss", "report", "confusion", "ece", "nll", "brier", "images", "classes")
-    return Evaluation(run=str(folder.path), page=page, **{name: values[name] for name in fields})
+    asked = {name: values[name] for name in fields}
+    return Evaluation(run=str(folder.path), findings=told, page=page, **asked)
+
+
+def _findings(folder: RunFolder, values: dict[str, Any]) -> list[dict[str, str]]:
+    """What is to be said of the test, kept beside what the training found."""
+    images = int(values["images"])
+    found = run_checks(Context(measured=images, right=round(values["accuracy"] * images)))
+    told = [finding.to_dict() for finding in found]
+    held = folder.result("findings")[0]["findings"] if "findings" in folder.results() else []
+    codes = {finding["code"] for finding in told}
+    every = [*(finding for finding in held if finding["code"] not in codes), *told]
+    folder.write_result("findings", {"findings": every}, {})
+    return every
 
 
 def autoencoder_result(
@@ -137,11 +160,17 @@ def autoencoder_result(
     """Compute and store the result "reconstruction-test" of a run; returns its numbers."""
     spec, model = load_trained(folder, images)
     values, arrays = reconstruction(
-        model.to(device), images, stored_split(folder), device, part="test",
+        model.to(device), images, split_of(folder, spec, images), device, part="test",
         objective=spec.objective, progress=progress,
     )  # fmt: skip
+    values |= _named(spec, images)
     folder.write_result("reconstruction-test", values, arrays)
     return values
+
+
+def _named(spec: RunSpec, images: ImageSet) -> dict[str, str]:
+    """The images by name, where the run itself belongs to none."""
+    return {} if spec.data.source else {"data": images.name}
 
 
 def _autoencoder(

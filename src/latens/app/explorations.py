@@ -15,7 +15,7 @@ from latens.app.load import LoadedRun, load
 from latens.app.opened import Opened
 from latens.app.training import with_labels
 from latens.data.split import Split
-from latens.errors import DataError, UsageError
+from latens.errors import DataError, UsageError, plural
 from latens.evaluation.anomaly import anomaly
 from latens.evaluation.denoising import denoising
 from latens.evaluation.latent import latent
@@ -253,7 +253,7 @@ def _other(
 
 def _size(shape: tuple[int, ...]) -> str:
     channels, height, width = shape
-    return f"{height}x{width} and {channels} channel{'' if channels == 1 else 's'}"
+    return f"{height}x{width} and {plural(channels, 'channel')}"
 
 
 def _drawn(asked: Asked, labels: Indices | None) -> npt.NDArray[np.uint8]:

@@ -10,7 +10,7 @@ import torch
 
 from latens.app.load import load
 from latens.app.opening import data_of
-from latens.app.training import stored_split
+from latens.app.training import split_of
 from latens.data.image_set import ImageSet
 from latens.data.split import Split
 from latens.nn.model import Model
@@ -44,5 +44,6 @@ def opened(
     images = data_of(found.run, found.spec.data, data, progress)
     where = place(found.spec.train.model_copy(update={"device": device})).device
     return Opened(
-        found.run, found.spec, found.model.to(where), images, stored_split(found.run), where
-    )
+        found.run, found.spec, found.model.to(where), images,
+        split_of(found.run, found.spec, images), where,
+    )  # fmt: skip

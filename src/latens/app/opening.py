@@ -9,6 +9,7 @@ from latens.data.image_set import ImageSet
 from latens.data.load import load
 from latens.errors import RunError, UsageError
 from latens.progress import Progress, silent
+from latens.runs import commands
 from latens.runs.folder import RunFolder
 from latens.spec import DataSpec
 
@@ -17,6 +18,7 @@ _KINDS = {
     "classify": "a classifier's run",
     "compare": "a comparison",
     "study": "a study",
+    "sweep": "a sweep",
 }
 
 
@@ -48,7 +50,7 @@ def require_finished(run: RunFolder) -> None:
     if not run.finished:
         raise RunError(
             f"Expected a finished run; the training of {run.path} has not come to its end.",
-            hint=f"Go on with: latens {run.spec().get('task')} --resume {run.path}",
+            hint=f"Go on with: {commands.resume(run.path, run.spec())}",
             code="unfinished-run",
         )
 
@@ -56,8 +58,10 @@ def require_finished(run: RunFolder) -> None:
 def data_of(run: RunFolder, spec: DataSpec, data: Any, progress: Progress = silent) -> ImageSet:
     """The very images that a run was made with, read from `data` or from where they were.
 
-    Raises `UsageError` if the run was made from arrays and none are given, `RunError` if the
-    images have changed.
+    A run that was imported without images takes any.
+
+    Raises `UsageError` if the run was made from arrays or imported and none are given, `RunError`
+    if the images have changed.
     """
     if data is None and spec.source == ARRAY:
         raise UsageError(
@@ -65,8 +69,15 @@ def data_of(run: RunFolder, spec: DataSpec, data: Any, progress: Progress = sile
             hint="Pass them as data=; on the command line name a file or folder that holds them.",
             code="no-data",
         )
+    if data is None and not spec.source:
+        raise UsageError(
+            f"Expected images for {run.path}, which was imported without any; got none.",
+            hint="Name them: --data DATA on the command line, data= in Python.",
+            code="no-data",
+        )
     images = read_data(spec.source if data is None else data, spec, progress)
-    require_same_data(run, images)
+    if spec.source:
+        require_same_data(run, images)
     return images
 
 

@@ -10,7 +10,8 @@ from typing import Any, TypeVar, get_args
 
 from latens import catalog, recipes
 from latens.app import settings, texts
-from latens.errors import UsageError, unknown_name
+from latens.data import listed
+from latens.errors import UsageError, a, unknown_name
 from latens.spec import (
     CLASSIFIES,
     DataSpec,
@@ -67,18 +68,21 @@ def given(options: Mapping[str, Any], bundle: type) -> Options:
     for name in options:
         if name not in known:
             raise unknown_name("keyword", name, known)
-    return {
+    found = {
         name: checked(name, known[name][0], value)
         for name, value in options.items()
         if value is not None
     }
+    if isinstance(found.get("size"), int):
+        found["size"] = (found["size"], found["size"])
+    return found
 
 
 def data_spec(data: Any, options: Options, **more: Any) -> DataSpec:
     """Which images are asked for; paths are stored absolute so that a resume finds them."""
     fields = {n.removeprefix("data."): v for n, v in _placed(options, settings.DataOptions).items()}
     changed = {
-        name.removeprefix("data."): _as_json(value)
+        name.removeprefix("data."): as_json(value)
         for name, value in options.get("overrides", {}).items()
         if name.startswith("data.") and name.removeprefix("data.") in DataSpec.model_fields
     }
@@ -97,6 +101,8 @@ def source_name(data: Any) -> str:
     """What a spec calls the data: a name, an absolute path, or "array"."""
     if not isinstance(data, str | Path):
         return ARRAY
+    if listed.files(data):
+        return listed.absolute(str(data))
     return str(Path(data).resolve()) if Path(data).exists() else str(data)
 
 
@@ -106,6 +112,8 @@ def effects(value: settings.Effects | bool, kind: str) -> list[dict[str, Any]]:
     Raises `UsageError` for a name that there is not, or one of the other kind.
     """
     found = [_effect(part) for part in _parts(value)]
+    for effect in found:
+        texts.require_strength(effect)
     kinds = {name: catalog.load("corrupt", name).KIND for name in catalog.names("corrupt")}
     for effect in found:
         effect["name"] = name = effect["name"].replace("_", "-")
@@ -114,7 +122,7 @@ def effects(value: settings.Effects | bool, kind: str) -> list[dict[str, Any]]:
         if kinds[name] != kind:
             option = {"corruption": "noise", "augmentation": "augment"}[kinds[name]]
             raise UsageError(
-                f"Expected the name of {_a(kind)}; {name} is {_a(kinds[name])}.",
+                f"Expected the name of {a(kind)}; {name} is {a(kinds[name])}.",
                 hint=f"Use --{option} {name}.",
                 code=f"not-{kind}",
             )
@@ -144,10 +152,6 @@ def _effect(part: Any) -> dict[str, Any]:
     return {key: value for key, value in part.items() if value is not None}
 
 
-def _a(kind: str) -> str:
-    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
-
-
 def run_spec(values: dict[str, Any], options: Options, bundle: type) -> RunSpec:
     """A run's spec: `values`, what the given options set, and then their overrides.
 
@@ -162,7 +166,7 @@ def run_spec(values: dict[str, Any], options: Options, bundle: type) -> RunSpec:
     for field, value in _placed(options, bundle).items():
         _assign(changed, field, value)
     for field, value in options.get("overrides", {}).items():
-        _assign(changed, field, _as_json(value))
+        _assign(changed, field, as_json(value))
     return parse(RunSpec, changed)
 
 
@@ -225,7 +229,8 @@ def _no_field(field: str, part: str, values: Any) -> UsageError:
     )
 
 
-def _as_json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
+    """Text as the JSON that it is; other text, and other values, as they are."""
     if not isinstance(value, str):
         return value
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ def predict(
     pictures: Sequence[str | Path] | Any,
     *,
     device: str = "auto",
+    refused: Callable[[str, str], object] | None = None,
     progress: Progress = silent,
 ) -> list[Prediction]:
     """Classify pictures, resized and converted as the run's images were.
@@ -51,10 +52,12 @@ def predict(
     Args:
         run: a classifier's run.
         pictures: picture files, folders of them, or uint8 images `[N, C, H, W]`.
+        refused: called with the name of a file that cannot be read, and why; the others are
+            classified. Without it such a file is an error.
 
     Raises:
         UsageError: the run is not a classifier. RunError: it is not finished.
-        DataError: a picture that cannot be read.
+        DataError: a picture that cannot be read; with `refused` only if none can.
     """
     folder = RunFolder.open(run)
     task_of(folder, "classify")
@@ -62,7 +65,7 @@ def predict(
     spec = parse(RunSpec, folder.spec())
     shape, names = folder.environment()["data_shape"], folder.environment()["class_names"]
     channels, height, width = (int(n) for n in shape)
-    files, images = _read(pictures, (height, width), channels, progress)
+    files, images = _read(pictures, (height, width), channels, refused, progress)
     template = ImageSet(images.images[:1], np.zeros(1, np.int64), tuple(names), name=images.name)
     model = build_model(spec, template)
     checkpoint.load_model(folder, model)
@@ -73,16 +76,24 @@ def predict(
 
 
 def _read(
-    pictures: Any, size: tuple[int, int], channels: int, progress: Progress
+    pictures: Any,
+    size: tuple[int, int],
+    channels: int,
+    refused: Callable[[str, str], object] | None,
+    progress: Progress,
 ) -> tuple[list[str], ImageSet]:
     if isinstance(pictures, np.ndarray | ImageSet):
         images = load(pictures, size=size, channels=channels)
         return [str(i) for i in range(len(images))], images
     files = _files([pictures] if isinstance(pictures, str | Path) else pictures)
     progress("reading pictures", 0, len(files))
-    return [str(file) for file in files], ImageSet(
-        read_files(files, size=size, channels=channels), name="pictures"
-    )
+    bad: dict[str, str] = {}
+    note = None if refused is None else bad.__setitem__
+    pixels = read_files(files, size=size, channels=channels, refused=note)
+    for name, why in bad.items():
+        assert refused is not None
+        refused(name, why)
+    return [str(file) for file in files if str(file) not in bad], ImageSet(pixels, name="pictures")
 
 
 def _files(pictures: Sequence[str | Path]) -> list[Path]:

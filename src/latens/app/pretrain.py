@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
-from latens import recipes
+from latens import processes, recipes
 from latens.app import network, options
+from latens.app.following import follow
 from latens.app.opening import read_data
 from latens.app.settings import PretrainOptions
 from latens.app.telling import Tell, mute
@@ -22,6 +23,7 @@ from latens.evaluation.autoencoder import reconstruction
 from latens.progress import Progress, silent
 from latens.report.build import build as build_report
 from latens.spec import RunSpec
+from latens.train.distributed import world
 from latens.train.records import Observer
 
 
@@ -93,15 +95,24 @@ def pretrain(
         UsageError: an argument that cannot be meant. DataError: unusable images.
         RunError: `out` exists. TrainingError: the loss stopped being finite, or a full disk.
     """
+    if not processes.leads():
+        return PretrainResult(**follow(data))
+    spec, images = planned(data, progress=progress, **asked)
+    folder = Path(out) if out else next_run_path(images, "pretrain")
+    with start(spec, images, folder, observers=observers, tell=tell) as trained:
+        return finish(trained, progress, report)
+
+
+def planned(
+    data: Any, *, progress: Progress = silent, **asked: Unpack[PretrainOptions]
+) -> tuple[RunSpec, ImageSet]:
+    """What `pretrain` would train, and on which images; nothing is made on disk."""
     given = options.given(asked, PretrainOptions)
     asked_data = options.data_spec(data, given)
     images = read_data(data, asked_data, progress)
     if given.get("conditional"):
         require_classes(images)
-    spec = _spec(given, images, asked_data.model_dump())
-    folder = Path(out) if out else next_run_path(images, "pretrain")
-    trained = start(spec, images, folder, observers=observers, tell=tell)
-    return finish(trained, progress, report)
+    return _spec(given, images, asked_data.model_dump()), images
 
 
 def _spec(given: options.Options, images: ImageSet, data: dict[str, Any]) -> RunSpec:
@@ -166,11 +177,14 @@ def finish(trained: Trained, progress: Progress = silent, report: bool = True) -
             spec=trained.spec,
             code_size=model.code_size,
             pixels=values["pixels"],
+            mse=values["mse"],
+            pca_mse=values["pca_mse"],
+            active_units=values.get("active"),
         )
     )
     told = [finding.to_dict() for finding in findings]
     run.write_result("findings", {"findings": told}, {})
-    return PretrainResult(
+    result = PretrainResult(
         run=str(run.path),
         val_mse=values["mse"],
         epochs=trained.epochs,
@@ -185,18 +199,23 @@ def finish(trained: Trained, progress: Progress = silent, report: bool = True) -
         findings=told,
         page=str(build_report(run)) if report else "",
     )
+    world().shared(result.to_dict())
+    return result
 
 
 def resume(
     run: str | Path,
     data: ImageSet | Any = None,
     *,
+    report: bool = True,
     observers: Sequence[Observer] = (),
     progress: Progress = silent,
     tell: Tell = mute,
 ) -> PretrainResult:
     """Go on with an autoencoder's training where it stopped; the same bits as without the stop."""
-    trained = resume_training(
+    if not processes.leads():
+        return PretrainResult(**follow(data))
+    with resume_training(
         run, data, task="pretrain", observers=observers, progress=progress, tell=tell
-    )
-    return finish(trained, progress)
+    ) as trained:
+        return finish(trained, progress, report)

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 from latens.errors import RunError, plural
+from latens.report import words
+from latens.runs import commands
 from latens.runs.folder import RunFolder
 
-MADE = ("pretrain", "classify", "compare", "study")
+MADE = ("pretrain", "classify", "compare", "study", "sweep")
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,9 @@ def _come(run: RunFolder, spec: dict[str, Any]) -> dict[str, Any] | None:
     """
     if spec.get("task") == "study":
         return {"trainings": len([*run.path.glob("runs/*/results/training.json")]), "of": None}
+    if spec.get("task") == "sweep":
+        done = len([*run.path.glob("trials/*/results/training.json")])
+        return {"trainings": done, "of": spec["trials"]}
     if spec.get("task") == "compare":
         asked = spec["seeds"] * (1 + len(spec["labels"]) * len(spec["modes"]))
         done = len([*run.path.glob("runs/*/results/training.json")])
@@ -114,19 +118,7 @@ def _told(state: str, come: dict[str, Any] | None, failed: dict[str, str] | None
 
 def _resume(run: RunFolder, spec: dict[str, Any]) -> str:
     task = spec.get("task")
-    if run.state != "unfinished" or task not in MADE:
-        return ""
-    if task == "study":
-        return f"{_study_command(spec)} --out {quote(str(run.path))}"
-    data = "IMAGES.npz " if spec.get("data", {}).get("source") == "array" else ""
-    return f"latens {task} {data}--resume {quote(str(run.path))}"
-
-
-def _study_command(spec: dict[str, Any]) -> str:
-    """The command that made a study; the smoke scale has images of its own."""
-    scale, source = spec["scale"], spec["data"]["source"]
-    data = "" if scale == "smoke" else f" --data {quote(source)}"
-    return f"latens study run {quote(spec['study'])} --scale {scale}{data}"
+    return commands.resume(run.path, spec) if run.state == "unfinished" and task in MADE else ""
 
 
 def _curves(records: list[dict[str, Any]]) -> dict[str, list[float]]:
@@ -147,7 +139,7 @@ def _verdicts(run: RunFolder) -> dict[str, str]:
     if "comparison" not in run.results():
         return {}
     told = run.result("comparison")[0]["comparisons"]
-    return {f"{c['mode']} at {c['labels']} labels": c["sentence"] for c in told}
+    return {f"{c['mode']} at {words.labels(c['labels'])}": c["sentence"] for c in told}
 
 
 def _run_folders(root: Path) -> Iterator[Path]:
@@ -160,7 +152,7 @@ def _summary(folder: Path) -> Summary:
     try:
         run = RunFolder.open(folder)
         spec = run.spec()
-        source = Path(str(spec["data"]["source"])).name
+        source = Path(str(spec["data"]["source"]).split(",")[0]).name
         number = _number(run)
         return Summary(str(folder), spec["task"], source, run.state, number, made)
     except (RunError, KeyError, TypeError):
@@ -170,13 +162,15 @@ def _summary(folder: Path) -> Summary:
 def _number(run: RunFolder) -> str:
     """What came out, as short as a line of a list has room for."""
     results = run.results()
+    if "sweep" in results:
+        return _front(run.result("sweep")[0])
     if "study" in results:
         return _best(run.result("study")[0])
     if "classification" in results:
         return f"test accuracy {run.result('classification')[0]['accuracy']:.2%}"
     if "comparison" in results:
         found = [c["verdict"] for c in run.result("comparison")[0]["comparisons"]]
-        kinds = ("gain", "loss", "no benefit")
+        kinds = ("gain", "loss", "no benefit", "not shown")
         return ", ".join(f"{found.count(kind)} {kind}" for kind in kinds if kind in found)
     if "training" not in results:
         return ""
@@ -184,6 +178,13 @@ def _number(run: RunFolder) -> str:
     if "accuracy" in val:
         return f"val accuracy {val['accuracy']:.2%}"
     return next((f"val {name} {value:.4g}" for name, value in val.items()), "")
+
+
+def _front(sweep: dict[str, Any]) -> str:
+    """How many trials there were, and the best score."""
+    found = [t[sweep["score"]] for t in sweep["trials"] if t["trial"] == sweep["best"]]
+    told = f", best {sweep['score'].replace('_', ' ')} {found[0]:.5g}" if found else ""
+    return f"{plural(sweep['complete'], 'complete trial')}{told}"
 
 
 def _best(study: dict[str, Any]) -> str:

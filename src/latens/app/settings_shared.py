@@ -18,7 +18,7 @@ class DataOptions(TypedDict, total=False):
     """Which images, and how they are converted."""
 
     size: Annotated[
-        tuple[int, int] | None,
+        tuple[int, int] | int | None,
         Setting("Resize images, as 32 or 28x28.", at="data.size", panel=IMAGES,
                 read=texts.size, metavar="HxW"),
     ]  # fmt: skip

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -23,13 +23,17 @@ import torch
 from latens import catalog, stats
 from latens.app.opening import task_of
 from latens.app.study_arms import SMOKE_DATA, Outcome, Trainings
-from latens.errors import Interrupted, RunError, UsageError, unknown_name
+from latens.app.warm_up import warm_up
+from latens.errors import Interrupted, RunError, UsageError, plural, unknown_name
 from latens.progress import Progress, silent
 from latens.report import markdown
 from latens.report.build import build as build_report
 from latens.runs.folder import RunFolder
 from latens.studies._study import SCALES, Arm, Contrast, Plan, Scale, Study
 from latens.train.records import Observer
+
+if TYPE_CHECKING:
+    from latens.app.study_queue import StudyQueue
 
 ROOM = "studies"
 FOLDER = Path("studies")
@@ -46,7 +50,7 @@ class StudyResult:
             `low`, `high` (of test, 95 %), `val_mean`, `seconds` (median), `parameters`.
         chosen: the arm with the best validation score.
         contrasts: `arm`, `control`, `difference`, `low`, `high`, `p`, `p_corrected`, `verdict`,
-            `sentence`, `seeds_needed`.
+            `sentence`, `seeds_needed`, `unit`.
         page: one self-contained HTML file.
     """
 
@@ -82,6 +86,8 @@ def run(
     out: str | Path | None = None,
     data: str | None = None,
     options: dict[str, Any] | None = None,
+    storage: str | None = None,
+    queue: str | None = None,
     observers: Sequence[Observer] = (),
     progress: Progress = silent,
 ) -> StudyResult:
@@ -94,6 +100,9 @@ def run(
         out: its folder; by default ``studies/NAME-SCALE``.
         data: other images than the study's own.
         options: keyword arguments for every training, such as ``{"threads": 1}``.
+        storage: the URL of a database through which `latens worker` on other machines, which
+            share the study's folder, takes its part of the trainings.
+        queue: the name that those workers are told; by default NAME-SCALE.
 
     Raises:
         UsageError: no such study or scale. RunError: another study is at `out`.
@@ -115,22 +124,35 @@ def run(
     source = SMOKE_DATA if scale == "smoke" else data or study.data
     folder = _folder(Path(out) if out else FOLDER / f"{name}-{scale}", name, scale, source)
     work = Trainings(folder.path, source, scale, range(count), options or {}, observers, progress)
-    try:
-        plan, outcomes = _rounds(study, work, progress)
-        extra = study.measure(work) if study.measure else {}
-    except Interrupted as stopped:
-        hint = f"Go on with: latens study run {name} --scale {scale}{_placed(name, scale, out)}"
-        raise Interrupted(stopped.message, hint=hint) from None
-    for what, (values, arrays) in extra.items():
-        folder.write_result(what, values, arrays)
-    folder.write_result("study", _result(name, study, work, plan, outcomes), {})
-    return report(name, scale=scale, out=folder.path)
+    with folder.alone():
+        shared = _shared(storage, queue or f"{name}-{scale}", name, work)
+        try:
+            warm_up(options or {})
+            plan, outcomes = _rounds(study, work, progress, shared)
+            extra = study.measure(work) if study.measure else {}
+        except Interrupted as stopped:
+            hint = f"Go on with: latens study run {name} --scale {scale}{_placed(name, scale, out)}"
+            raise Interrupted(stopped.message, hint=hint) from None
+        if shared:
+            shared.close()
+        for what, (values, arrays) in extra.items():
+            folder.write_result(what, values, arrays)
+        folder.write_result("study", _result(name, study, work, plan, outcomes), {})
+        return report(name, scale=scale, out=folder.path)
 
 
 def report(name: str, *, scale: Scale = "quick", out: str | Path | None = None) -> StudyResult:
     """Draw the page of a study that was run, and give its result again."""
     load(name)
-    folder = RunFolder.open(Path(out) if out else FOLDER / f"{name}-{scale}")
+    path = Path(out) if out else FOLDER / f"{name}-{scale}"
+    if not path.exists():
+        raise RunError(
+            f"Expected a study that was run at the scale {scale}; there is none at {path}.",
+            hint=_other_scales(name, scale)
+            or f"Run it with: latens study run {name} --scale {scale}{_placed(name, scale, out)}",
+            code="no-run",
+        )
+    folder = RunFolder.open(path)
     task_of(folder, "study")
     if "study" not in folder.results():
         raise RunError(
@@ -150,6 +172,11 @@ def report(name: str, *, scale: Scale = "quick", out: str | Path | None = None) 
 def export(result: StudyResult, to: str | Path) -> Path:
     """Write a study's page, numbers and small pictures as files for a repository."""
     return markdown.export(RunFolder.open(result.run), result.name, Path(to))
+
+
+def _other_scales(name: str, scale: str) -> str:
+    there = [other for other in SCALES if other != scale and (FOLDER / f"{name}-{other}").exists()]
+    return f"There is one with --scale {' and one with --scale '.join(there)}." if there else ""
 
 
 def _placed(name: str, scale: str, out: str | Path | None) -> str:
@@ -174,7 +201,18 @@ def _folder(path: Path, name: str, scale: str, source: str) -> RunFolder:
     return folder
 
 
-def _rounds(study: Study, work: Trainings, progress: Progress) -> tuple[Plan, Outcomes]:
+def _shared(storage: str | None, queue: str, name: str, work: Trainings) -> StudyQueue | None:
+    """The queue from which other machines take trainings, where one was asked for."""
+    if storage is None:
+        return None
+    from latens.app import study_queue  # Optuna is not needed without it
+
+    return study_queue.opened(storage, queue, name, work)
+
+
+def _rounds(
+    study: Study, work: Trainings, progress: Progress, shared: StudyQueue | None
+) -> tuple[Plan, Outcomes]:
     """Train all arms; ask for the plan again until it has no new arm."""
     outcomes: Outcomes = {}
     while True:
@@ -185,23 +223,29 @@ def _rounds(study: Study, work: Trainings, progress: Progress) -> tuple[Plan, Ou
             return plan, outcomes
         work.arms.update({arm.name: arm for arm in new})
         before = sum(map(len, outcomes.values()))
+        if shared:
+            shared.serve(_asked(new, work), so_far)
         outcomes.update(_round(new, work, progress, before))
 
 
 def _round(arms: list[Arm], work: Trainings, progress: Progress, before: int) -> Outcomes:
     """Train new arms seed by seed, so that an early stop leaves whole repetitions."""
     found: Outcomes = {arm.name: [] for arm in arms}
-    asked = [
-        (arm, seed)
-        for place, seed in enumerate(work.seeds)
-        for arm in arms
-        if arm.seeds is None or place < arm.seeds
-    ]
+    asked = _asked(arms, work)
     for done, (arm, seed) in enumerate(asked):
         progress("trainings", before + done, before + len(asked))
         found[arm.name].append(work.train(arm, seed))
     progress("trainings", before + len(asked), before + len(asked))
     return found
+
+
+def _asked(arms: list[Arm], work: Trainings) -> list[tuple[Arm, int]]:
+    return [
+        (arm, seed)
+        for place, seed in enumerate(work.seeds)
+        for arm in arms
+        if arm.seeds is None or place < arm.seeds
+    ]
 
 
 def _result(
@@ -221,7 +265,7 @@ def _result(
         "seeds": list(work.seeds),
         "arms": arms,
         "chosen": max(answering, key=lambda arm: arm["val_score"])["name"],
-        "contrasts": _contrasts(plan.contrasts, outcomes, study.metric),
+        "contrasts": _contrasts(plan.contrasts, outcomes),
         "reported": [asdict(number) for number in study.reported],
         "remarks": list(study.remarks),
         "command": f"latens study run {name} --scale {work.scale} --seeds {len(work.seeds)}",
@@ -260,7 +304,7 @@ def _interval(found: list[Outcome]) -> stats.Interval:
     return stats.mean_interval([o.test for o in found])
 
 
-def _contrasts(asked: Sequence[Contrast], outcomes: Outcomes, metric: str) -> list[dict[str, Any]]:
+def _contrasts(asked: Sequence[Contrast], outcomes: Outcomes) -> list[dict[str, Any]]:
     """Every contrast with its interval, p-values corrected over all of them (Holm)."""
     asked = [c for c in asked if min(len(outcomes[c.arm]), len(outcomes[c.control])) > 1]
     if not asked:
@@ -268,7 +312,7 @@ def _contrasts(asked: Sequence[Contrast], outcomes: Outcomes, metric: str) -> li
     found = [_difference(outcomes[c.arm], outcomes[c.control]) for c in asked]
     corrected = stats.holm([d.p for d, _ in found])
     return [
-        _told(c, d, each, float(p), metric)
+        _told(c, d, each, float(p), outcomes[c.arm][0].unit)
         for c, (d, each), p in zip(asked, found, corrected, strict=True)
     ]
 
@@ -283,13 +327,13 @@ def _difference(arm: list[Outcome], control: list[Outcome]) -> tuple[stats.Diffe
         return stats.paired_difference([a.val for a in arm], [c.val for c in control]), each
     one = np.stack([o.correct for o in arm if o.correct is not None])
     other = np.stack([o.correct for o in control if o.correct is not None])
-    return stats.crossed_paired_difference(one, other), each
+    return stats.within_possible(stats.crossed_paired_difference(one, other)), each
 
 
 def _told(
-    c: Contrast, d: stats.Difference, each: list[float], p: float, metric: str
+    c: Contrast, d: stats.Difference, each: list[float], p: float, unit: str
 ) -> dict[str, Any]:
-    verdict = stats.verdict(d.difference, d.low, d.high, p)
+    verdict = stats.verdict(d.difference, d.low, d.high, p, seeds=len(each))
     spread = float(np.std(each, ddof=1))
     needed = stats.seeds_needed(d.difference, spread) if d.difference and spread else None
     return {
@@ -302,20 +346,22 @@ def _told(
         "p_corrected": p,
         "verdict": verdict,
         "seeds_needed": needed,
-        "sentence": _sentence(c, d, p, verdict, metric),
+        "unit": unit,
+        "sentence": _sentence(c, d, p, verdict, unit),
     }
 
 
-def _sentence(c: Contrast, d: stats.Difference, p: float, verdict: str, metric: str) -> str:
-    if metric == "accuracy":
+def _sentence(c: Contrast, d: stats.Difference, p: float, verdict: str, unit: str) -> str:
+    if unit == "accuracy":
         values = [f"{100 * x:+.2f}" for x in (d.difference, d.low, d.high)]
-        unit = " points of accuracy"
+        told = "points of accuracy"
     else:  # the score is the negative error
-        values = [f"{x:+.5f}" for x in (-d.difference, -d.high, -d.low)]
-        unit = " in squared error"
-    what = {"gain": "better", "loss": "worse", "no benefit": "no difference shown"}[verdict]
+        digits = 2 if unit == "nats" else 5
+        values = [f"{x:+.{digits}f}" for x in (-d.difference, -d.high, -d.low)]
+        told = "nats" if unit == "nats" else "in squared error"
+    what = {"gain": "better", "loss": "worse"}.get(verdict, "no difference shown")
     return (
-        f"{c.arm} against {c.control}: {values[0]}{unit} "
+        f"{c.arm} against {c.control}: {values[0]} {told} "
         f"(95 % interval {values[1]} to {values[2]}, corrected p {p:.2g}): {what}"
     )
 
@@ -324,7 +370,9 @@ def hardware() -> dict[str, str]:
     """Where and when: what every figure needs beside it."""
     devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return {
-        "hardware": ", ".join([f"{os.cpu_count()} cores", _processor(), *(devices or ["no GPU"])]),
+        "hardware": ", ".join(
+            [f"{plural(os.cpu_count() or 1, 'core')}", _processor(), *(devices or ["no GPU"])]
+        ),
         "versions": f"latens {metadata.version('latens')}, torch {torch.__version__}, "
         f"Python {platform.python_version()}",
         "date": datetime.now(UTC).date().isoformat(),

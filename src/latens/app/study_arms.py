@@ -68,7 +68,7 @@ class Trainings:
 
     def train(self, arm: Arm, seed: int) -> Outcome:
         """Train and test what is not there yet; the outcome."""
-        path = self._path(arm, seed)
+        path = self.path(arm, seed)
         if not parts.finished(path):
             self._train(arm, seed, path)
         return self._outcome(arm, RunFolder.open(path), seed)
@@ -76,7 +76,7 @@ class Trainings:
     def opened(self, arm: str, seed: int) -> Opened:
         """The finished training of an arm, with its model on its device."""
         found = self.arms[arm]
-        run = RunFolder.open(self._path(found, seed))
+        run = RunFolder.open(self.path(found, seed))
         images = self.images(found, seed)
         spec, model = load_trained(run, images)
         device = place(spec.train).device
@@ -93,7 +93,7 @@ class Trainings:
             return replace(self._images[key], test_start=None)
         if arm.through is None:
             return self._images[key]
-        key = json.dumps([key, self._path(self.arms[arm.through], seed).name])
+        key = json.dumps([key, self.path(self.arms[arm.through], seed).name])
         if key not in self._images:
             self._images[key] = self._given_back(arm, seed)
         return self._images[key]
@@ -123,10 +123,10 @@ class Trainings:
         """What a denoiser gives back is divided as its own images were: none may change sides."""
         if arm.through is None:
             return None
-        return stored_split(RunFolder.open(self._path(self.arms[arm.through], seed)))
+        return stored_split(RunFolder.open(self.path(self.arms[arm.through], seed)))
 
     def _encoder(self, arm: Arm, seed: int) -> Path | None:
-        return self._path(self.arms[arm.encoder], seed) if arm.encoder else None
+        return self.path(self.arms[arm.encoder], seed) if arm.encoder else None
 
     def _outcome(self, arm: Arm, run: RunFolder, seed: int) -> Outcome:
         training, _ = run.result("training")
@@ -155,7 +155,8 @@ class Trainings:
             code=validation["code"], unit="nats" if name == "neg_elbo" else "mse", **common,
         )  # fmt: skip
 
-    def _path(self, arm: Arm, seed: int) -> Path:
+    def path(self, arm: Arm, seed: int) -> Path:
+        """The run folder of an arm and a seed."""
         slug = re.sub(r"[^a-z0-9.]+", "-", arm.name.lower()).strip("-")
         return self.folder / "runs" / f"{slug}-{self._hash(arm)[:8]}-seed{seed}"
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from latens.checks.context import Context
 from latens.checks.run import run_checks
 from latens.data.image_set import ImageSet
+from latens.errors import plural
 from latens.nn.model import Model, count_parameters
 from latens.spec import RunSpec
 
@@ -24,16 +25,13 @@ def announce(spec: RunSpec, images: ImageSet, model: Model, where: str, tell: Te
         tell(f"Note: {note}")
     channels, height, width = images.shape
     pretraining = spec.task == "pretrain"
-    code = f", {model.code_size:,} numbers in the code" if pretraining else ""
+    code = f", {plural(model.code_size, 'number')} in the code" if pretraining else ""
     tell(
-        f"{images.name}: {_count(len(images), 'image')} of {height}x{width}, "
-        f"{_count(channels, 'channel')}; {count_parameters(model):,} parameters{code}; {where}"
+        f"{images.name}: {plural(len(images), 'image')} of {height}x{width}, "
+        f"{plural(channels, 'channel')}; "
+        f"{plural(count_parameters(model), 'parameter')}{code}; {where}"
     )
     if pretraining:
         pixels = math.prod(images.shape)
         for finding in run_checks(Context(spec=spec, code_size=model.code_size, pixels=pixels)):
             tell(f"{finding.severity.capitalize()}: {finding.message}")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

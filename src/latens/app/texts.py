@@ -100,6 +100,17 @@ def effects(text: str | Sequence[str]) -> list[Effect]:
     return [] if parts == ["none"] else [_effect(part) for part in parts]
 
 
+def require_strength(effect: Effect) -> None:
+    """Raise `UsageError` for a strength beyond 0 to 1, or a pair that is not from low to high."""
+    strength = effect.get("strength")
+    ends: list[Any] = list(strength) if isinstance(strength, list | tuple) else [strength]
+    if not all(isinstance(end, int | float) for end in ends):
+        return  # nothing was said; or no numbers, which the spec refuses by its field
+    if not all(0 <= end <= 1 for end in ends) or sorted(ends) != ends:
+        name, shown = effect["name"], "..".join(f"{end:g}" for end in ends)
+        raise _bad_strength(str(name), f"{name}={shown}")
+
+
 def _effect(part: str) -> Effect:
     name, equals, strength = part.partition("=")
     if not equals:
@@ -108,11 +119,17 @@ def _effect(part: str) -> Effect:
         found = [float(end) for end in strength.split("..")]
     except ValueError:
         found = []
-    if len(found) in (1, 2):
-        return {"name": name.strip(), "strength": found[0] if len(found) == 1 else found}
-    example = name.strip() or "gaussian"
-    raise UsageError(
-        f"Expected NAME=STRENGTH or NAME=LOW..HIGH, from 0 to 1; got {part!r}.",
+    if len(found) not in (1, 2):
+        raise _bad_strength(name.strip(), part)
+    effect = {"name": name.strip(), "strength": found[0] if len(found) == 1 else found}
+    require_strength(effect)
+    return effect
+
+
+def _bad_strength(name: str, came: str) -> UsageError:
+    example = name or "gaussian"
+    return UsageError(
+        f"Expected NAME=STRENGTH or NAME=LOW..HIGH, from 0 to 1; got {came!r}.",
         hint=f"For example {example}=0.3 or {example}=0..0.5.",
         code="bad-strength",
     )

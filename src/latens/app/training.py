@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from latens import catalog
+from latens import catalog, processes
 from latens.app.opening import data_of, task_of
 from latens.app.telling import Tell, announce, mute
 from latens.data.batches import Batches
@@ -30,6 +31,7 @@ from latens.seeds import fold
 from latens.spec import CLASSIFIES, RunSpec, VaeSpec, parse
 from latens.train import checkpoint
 from latens.train.device import Placement, place
+from latens.train.distributed import world
 from latens.train.loop import Training, fit, validate
 from latens.train.records import Observer
 
@@ -53,6 +55,7 @@ class Trained:
     images_per_second: float
 
 
+@contextmanager
 def start(
     spec: RunSpec,
     images: ImageSet,
@@ -61,8 +64,11 @@ def start(
     observers: Sequence[Observer] = (),
     split: Split | None = None,
     tell: Tell = mute,
-) -> Trained:
-    """Make the run folder at `out` and train. Raises `RunError` if something is there already."""
+) -> Iterator[Trained]:
+    """Make the run folder at `out` and train; nobody else may touch it until the block ends.
+
+    Results and report are written in the block. Raises `RunError` if something is at `out`.
+    """
     refuse_existing(out)
     split = split or draw_split(spec, images)
     placement = place(spec.train)
@@ -71,9 +77,11 @@ def start(
     run = RunFolder.create(
         out, spec.model_dump(mode="json"), environment(images, placement, model), _parts(split)
     )
-    return _go_on(run, spec, images, split, observers, tell)
+    with run.alone():
+        yield _go_on(run, spec, images, split, observers, tell)
 
 
+@contextmanager
 def resume(
     path: str | Path,
     data: Any = None,
@@ -82,8 +90,8 @@ def resume(
     observers: Sequence[Observer] = (),
     progress: Progress = silent,
     tell: Tell = mute,
-) -> Trained:
-    """Go on with a run from its newest checkpoint; a finished run is only read.
+) -> Iterator[Trained]:
+    """Go on with a run from its newest checkpoint, as `start` does; a finished run is only read.
 
     `data` is needed where the run was made from arrays.
 
@@ -94,7 +102,14 @@ def resume(
     task_of(run, task)
     spec = parse(RunSpec, run.spec())
     images = data_of(run, spec.data, data, progress)
-    return _go_on(run, spec, images, stored_split(run), observers, tell)
+    source = str(Path(data).resolve()) if isinstance(data, str | Path) else ""
+    if run.finished:
+        tell(
+            f"{run.path} is finished already: nothing is trained, and what came of it is worked "
+            "out again."
+        )
+    with run.alone():
+        yield _go_on(run, spec, images, stored_split(run), observers, tell, source)
 
 
 def with_labels(images: ImageSet, index: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -120,6 +135,12 @@ def stored_split(run: RunFolder) -> Split:
     """The split as the run has it on disk."""
     parts = run.split()
     return Split(**{name: parts[name] for name in ("train", "val", "test", "labelled")})
+
+
+def split_of(run: RunFolder, spec: RunSpec, images: ImageSet) -> Split:
+    """The split as the run has it; where it came from elsewhere without images, the one that the
+    spec draws from these."""
+    return stored_split(run) if spec.data.source else draw_split(spec, images)
 
 
 def build_model(spec: RunSpec, images: ImageSet) -> Model:
@@ -152,7 +173,9 @@ def environment(images: ImageSet, placement: Placement, model: Model) -> dict[st
         "platform": platform.platform(),
         "placement": placement.reason,
         "threads": torch.get_num_threads(),
+        "processes": processes.count(),
         "parameters": count_parameters(model),
+        "code": model.code_size,
         "data": images.name,
         "data_images": len(images),
         "data_shape": list(images.shape),
@@ -178,7 +201,17 @@ def _go_on(
     split: Split,
     observers: Sequence[Observer],
     tell: Tell,
+    source: str = "",
 ) -> Trained:
+    """Train; other processes are told what, and read `source` or else what the spec names."""
+    world().shared(
+        {
+            "spec": spec.model_dump(mode="json"),
+            "source": source,
+            "fingerprint": images.fingerprint,
+            "split": {name: part.tolist() for name, part in _parts(split).items()},
+        }
+    )
     placement = place(spec.train)
     model = build_model(spec, images)
     announce(spec, images, model, placement.reason, tell)
@@ -186,10 +219,11 @@ def _go_on(
         _take_encoder(spec, model)
         if model.decoder is not None:
             _take_decoder(spec, images, model)
-    training = _training(run, spec, images, split, model, placement, observers)
-    state = fit(training)
-    model.eval().requires_grad_(False)
-    val = validate(training)
+    training = training_of(run, spec, images, split, model, placement, observers)
+    with world().watched(f"Go on with --resume {run.path}"):
+        state = fit(training)
+        model.eval().requires_grad_(False)
+        val = validate(training)
     records = run.metrics()
     speeds = [r["images_per_second"] for r in records if r["images_per_second"]]
     trained = Trained(
@@ -201,8 +235,8 @@ def _go_on(
     return trained
 
 
-def _training(
-    run: RunFolder,
+def training_of(
+    run: RunFolder | None,
     spec: RunSpec,
     images: ImageSet,
     split: Split,
@@ -210,6 +244,7 @@ def _training(
     placement: Placement,
     observers: Sequence[Observer],
 ) -> Training:
+    """A training as `fit` takes it; `run` is None in processes that only follow."""
     device, seed = placement.device, spec.train.seed
     shown, index, validation = _parts_to_learn(spec, images, split)
     if spec.objective.kind in CLASSIFIES:
@@ -225,6 +260,7 @@ def _training(
         placement,
         run,
         observers,
+        world(),
     )
 
 

@@ -30,10 +30,13 @@ class Context:
         pretrain_images: that set itself; needed only if it is another than `images`.
         pretrain_spec: what the encoder's run was asked to do.
         code_size, pixels: numbers in the code; C * H * W.
+        mse, pca_mse: the error on validation, and that of PCA with as many numbers.
+        active_units: how many variables of a VAE's code are in use (`latens.evaluation.latent`).
         seeds: the seeds of a comparison.
         arms: its arms as the result "comparison" has them; `mode`, `labels` and, if there,
             `accuracies` (one a seed) are read.
         selected_on: the part of the data on which the reported epoch or setting was chosen.
+        measured, right: how many test images a classifier was tested on, and how many it got right.
     """
 
     images: ImageSet | None = None
@@ -48,9 +51,14 @@ class Context:
     pretrain_spec: RunSpec | None = None
     code_size: int | None = None
     pixels: int | None = None
+    mse: float | None = None
+    pca_mse: float | None = None
+    active_units: int | None = None
     seeds: Sequence[int] | None = None
     arms: Sequence[Mapping[str, Any]] | None = None
     selected_on: Literal["train", "validation", "test"] | None = None
+    measured: int | None = None
+    right: int | None = None
 
     @property
     def fitted_index(self) -> Index | None:

@@ -50,6 +50,10 @@ def compare(
     if resume:
         o.refuse_beside_resume(ctx, *(name for name in ctx.params if name != "out"))
     given = o.given(asked, CompareOptions)
+    if resume and o.alone(ctx):
+        o.look_first(data, runs=[resume])
+    else:
+        o.look_first(o.require_data(data), out=out, runs=[resume], given=given)
     with screen.bars() as watch:
         from latens.app import compare as app
 
@@ -94,8 +98,6 @@ def demo(
 
 def show(screen: Screen, result: Any) -> None:
     """Arms as a table, one sentence a comparison, findings, the page."""
-    from rich.markup import escape
-
     rows = [
         [arm["mode"], str(arm["labels"]), f"{arm['mean']:.1%}",
          f"{max(arm['low'], 0):.1%} to {min(arm['high'], 1):.1%}",
@@ -106,10 +108,7 @@ def show(screen: Screen, result: Any) -> None:
     columns = ["mode", "labels", "accuracy", "interval", "training"]
     screen.table(title, columns, rows, right=("labels", "accuracy", "training"))
     screen.say("[bold]Verdict[/bold] (each against scratch: same network, updates and labels)")
-    colours = {"gain": "green", "loss": "red", "no benefit": "yellow"}
-    for item in result.comparisons:
-        colour = colours[item["verdict"]]
-        screen.say(f"  [{colour}]●[/{colour}] {escape(item['sentence'])}")
+    screen.verdicts(result.comparisons)
     screen.findings(result.findings)
     screen.plain(f"\nReport: {result.page}")
 

@@ -14,7 +14,7 @@ from latens.cli.screen import Screen
 
 def add_to(app: typer.Typer) -> None:
     """Register the command of this file."""
-    app.command()(explore)
+    app.command(short_help="Look more closely at a finished run.")(explore)
 
 
 @o.takes(ExploreOptions)
@@ -48,6 +48,7 @@ def explore(
     """
     screen = Screen(as_json=json)
     given = o.given(asked, ExploreOptions)
+    o.look_first(data, runs=[run])
     with screen.bars() as watch:
         watch.progress("loading torch", 0, 1)
         from latens.app.explore import explore as look

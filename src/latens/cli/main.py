@@ -5,15 +5,40 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import sys
 import traceback
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
 
-from latens.cli import compare, data, explore, options, reuse, runs, study, train, usage
+from latens import processes
+from latens.cli import (
+    compare,
+    data,
+    explore,
+    keras_files,
+    menu,
+    options,
+    parallel,
+    reuse,
+    runs,
+    study,
+    sweep,
+    train,
+    usage,
+)
 from latens.cli.screen import Screen
-from latens.errors import FieldError, Interrupted, LatensError, RunError, TrainingError
+from latens.errors import (
+    FieldError,
+    Interrupted,
+    LatensError,
+    RunError,
+    TrainingError,
+    UsageError,
+)
 
 HELP = """Pretrain autoencoders on images, reuse their encoders for classification, and learn
 honestly whether that helped.
@@ -37,6 +62,10 @@ compare.add_to(app)
 runs.add_to(app)
 data.add_to(app)
 study.add_to(app)
+keras_files.add_to(app)
+menu.add_to(app)
+sweep.add_to(app)
+parallel.add_to(app)
 
 
 @app.callback(invoke_without_command=True)
@@ -56,7 +85,10 @@ def main() -> NoReturn:
     """Run the command line; every failure ends in one sentence and an exit code of its kind."""
     debug = "--debug" in sys.argv
     arguments = options.without_bare_augment([a for a in sys.argv[1:] if a != "--debug"])
+    if not processes.leads():
+        _follow(arguments, debug=debug)
     try:
+        _require_one_process(arguments)
         code = app(arguments, prog_name="latens", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:  # as in `latens runs list | head`: nobody reads on, nothing to tell
@@ -73,7 +105,43 @@ def main() -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+_TRAIN, _HELP = {"pretrain", "classify"}, {"-h", "--help", "--version"}
 _STOPPED = Interrupted("Stopped.", hint="Nothing that was saved is lost.")
+
+
+def _require_one_process(arguments: list[str]) -> None:
+    """Raise `UsageError` where several processes would do the same thing over each other."""
+    command = [a for a in arguments[:1] if not _HELP & {*arguments}]
+    if processes.count() > 1 and command and command[0] not in _TRAIN:
+        raise UsageError(
+            f"Expected pretrain or classify in {processes.count()} processes; got {command[0]}.",
+            hint="Run it without torchrun.",
+            code="one-process",
+        )
+
+
+def _follow(arguments: list[str], *, debug: bool) -> NoReturn:
+    """Be one of several processes, but not the first: it reads what was typed, and speaks for all.
+
+    Only an error that it cannot know of is told here. Ctrl-C while this one waits ends it at once.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if not _TRAIN & {*arguments[:1]} or _HELP & {*arguments}:
+        sys.exit(0)
+    try:
+        with Path(os.devnull).open("w") as out, redirect_stdout(out), redirect_stderr(out):
+            from latens.app.following import follow
+
+            follow()
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        told = _as_told(error, arguments)
+        if getattr(error, "__notes__", ()):
+            told.message = f"Process {processes.rank()}: {told.message}"
+            Screen(as_json=True).error(told)
+        sys.exit(told.exit_code)
+    sys.exit(0)
 
 
 def _fail(told: LatensError, arguments: list[str]) -> int:

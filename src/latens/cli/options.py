@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, TypeVar
 
@@ -47,14 +47,18 @@ Threads = Annotated[
 ]
 
 
-def takes(bundle: type) -> Callable[[F], F]:
-    """Give a command that ends in ``**asked`` a flag for every option of the bundle."""
+def takes(bundle: type, *, without: Collection[str] = ()) -> Callable[[F], F]:
+    """Give a command that ends in ``**asked`` a flag for every option of the bundle.
+
+    Those `without` are left out: the command learns them in another way.
+    """
 
     def decorate(command: F) -> F:
         own = inspect.signature(command, eval_str=True).parameters.values()
         json = [p for p in own if p.name == "json"]  # stands last in the help
         first = [p for p in own if p.name != "json" and p.kind != p.VAR_KEYWORD]
-        every = [*first, *_flags(bundle), *json]
+        flags = [flag for flag in _flags(bundle) if flag.name not in without]
+        every = [*first, *flags, *json]
         keyword = inspect.Parameter.KEYWORD_ONLY
         parameters = [p.replace(kind=keyword) for p in every]
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -111,10 +115,10 @@ def given(asked: dict[str, Any], bundle: type) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for name, (_, setting) in settings.table(bundle).items():
-        value = asked[name]
+        value = asked.get(name)
         if value not in (None, []):
             found[name] = setting.read(value) if setting.read else value
-        if setting.off and asked[_off(name)]:
+        if setting.off and asked.get(_off(name)):
             if name in found:
                 raise UsageError(
                     f"Expected one of --{name} and {setting.off}; got both.",
@@ -174,6 +178,35 @@ def data_options(size: str | None, channels: int | None, keep: str | None) -> di
 def parse_size(text: str | None) -> tuple[int, int] | None:
     """``"28x32"`` to (28, 32); None where nothing was said."""
     return None if text is None else texts.size(text)
+
+
+def look_first(
+    data: str | None = None,
+    *,
+    out: Path | None = None,
+    runs: Iterable[Path | None] = (),
+    given: Mapping[str, Any] | None = None,
+) -> None:
+    """Raise for what can be seen to be wrong before torch is loaded, which takes seconds.
+
+    Whether the data, the run folders and the names of noise and augmentations are there, and
+    nothing is at `out`. Everything is looked at again where it is used.
+    """
+    from latens import catalog
+    from latens.data import names
+    from latens.runs.folder import RunFolder, refuse_existing
+
+    if data is not None and "," not in data:
+        names.require(data)
+    if out is not None:
+        refuse_existing(out)
+    for run in runs:
+        if run is not None:
+            RunFolder.open(run)
+    asked = [(given or {}).get(name) for name in ("noise", "augment")]
+    for effects in asked:
+        for effect in effects if isinstance(effects, list) else ():  # else "none", or not asked
+            catalog.require("corrupt", effect["name"])
 
 
 def require_data(data: str | None) -> str:

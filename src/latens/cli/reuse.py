@@ -12,8 +12,8 @@ import typer
 
 from latens.cli import options as o
 from latens.cli.screen import Screen
-from latens.cli.train import after_pretraining
-from latens.errors import UsageError
+from latens.cli.train import after_pretraining, show_errors
+from latens.errors import DataError, UsageError
 
 MOST_SHOWN = 12
 
@@ -37,6 +37,7 @@ def evaluate(
     Example:  latens evaluate runs/clf
     """
     screen = Screen(as_json=json)
+    o.look_first(data, runs=[run])
     with screen.bars() as watch:
         from latens.app.evaluate import Evaluation
         from latens.app.evaluate import evaluate as evaluate_run
@@ -47,10 +48,7 @@ def evaluate(
         _show_classifier(screen, result)
         screen.next(f"latens predict {quote(str(run))} PICTURE.png")
     else:
-        screen.say(
-            f"Test error [bold]{result.mse:.5f}[/bold] on {result.images:,} images, "
-            f"PSNR {result.psnr:.1f} dB, SSIM {result.ssim:.3f}"
-        )
+        show_errors(screen, "Test error", result.mse, result, "reconstruction-test")
         if result.pca_mse is not None:
             screen.say(f"PCA with the same {result.code} numbers: {result.pca_mse:.5f}")
         screen.plain(f"Report: {result.page}")
@@ -74,6 +72,7 @@ def _show_classifier(screen: Screen, result: Any) -> None:
         f"Calibration: ECE {result.ece:.4f}, Brier {result.brier:.4f}, "
         f"NLL {result.nll:.4f} (probabilities no smaller than 1e-7)"
     )
+    screen.findings(result.findings)
     screen.plain(f"Report with right and wrong pictures: {result.page}")
 
 
@@ -88,6 +87,8 @@ def predict(
 ) -> None:
     """Classify your own pictures.
 
+    Those that cannot be read are named at the end, and the exit code is 3.
+
     Example:  latens predict runs/clf photo.png more-photos/ --csv
     """
     if json and as_csv:
@@ -95,10 +96,14 @@ def predict(
             "Expected one of --json and --csv; got both.", hint="Leave one out.", code="two-forms"
         )
     screen = Screen(as_json=json or as_csv)
+    o.look_first(runs=[run])
     with screen.bars() as watch:
         from latens.app.predict import predict as predict_pictures
 
-        found = predict_pictures(run, files, device=device, progress=watch.progress)
+        bad: dict[str, str] = {}
+        found = predict_pictures(
+            run, files, device=device, refused=bad.__setitem__, progress=watch.progress
+        )
     if json:
         screen.document([prediction.to_dict() for prediction in found])
     elif as_csv:
@@ -110,3 +115,14 @@ def predict(
     else:
         rows = [[p.file, p.label, f"{p.confidence:.1%}"] for p in found]
         screen.table("", ["file", "class", "confidence"], rows, right=("confidence",))
+    _refuse(screen, bad)
+
+
+def _refuse(screen: Screen, bad: dict[str, str]) -> None:
+    """End with the code of bad data if some pictures could not be read, the others being told."""
+    for file, why in bad.items():
+        screen.error(
+            DataError(f"Expected a readable picture; {file} is none: {why}.", code="unreadable")
+        )
+    if bad:
+        raise typer.Exit(DataError.exit_code)

@@ -90,7 +90,7 @@ def _shown(name: str, value: Any) -> str:
 
 
 _LABELS = {
-    "train_seconds": "time", "images_per_second": "images a second", "placement": "on",
+    "train_seconds": "time", "images_per_second": "images a second in updates", "placement": "on",
     "pca_mse": "mse of PCA", "psnr": "PSNR", "ssim": "SSIM"
 }  # fmt: skip
 _FORMS = {"accuracy": ".2%", "psnr": ".1f", "ssim": ".3f"}
@@ -134,9 +134,14 @@ def report(run: o.RunPath, json: o.Json = False) -> None:
     screen = Screen(as_json=json)
     with screen.bars() as watch:
         folder = RunFolder.open(run)
-        page = build(folder, progress=watch.progress)
+        if folder.spec().get("task") == "sweep":  # its pictures are drawn from its queue
+            from latens.app.sweep import report as drawn
+
+            page = drawn(run).page
+        else:
+            page = str(build(folder, progress=watch.progress))
     figures = sorted(str(file) for file in folder.report_dir.glob("*.png"))
-    screen.document({"run": str(run), "page": str(page), "figures": figures})
+    screen.document({"run": str(run), "page": page, "figures": figures})
     screen.plain(f"Report: {page}")
     for figure in figures:
         screen.plain(f"Figure: {figure}")

@@ -7,9 +7,12 @@ error. rich is imported when something is shown, so that help stays quick.
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latens.errors import Interrupted, LatensError
@@ -58,6 +61,14 @@ class Screen:
             mark = _MARKS[finding["severity"]]
             self.say(f"{mark} {escape(finding['message'])} [dim]({finding['code']})[/dim]")
 
+    def verdicts(self, items: Iterable[Mapping[str, Any]]) -> None:
+        """Print the sentence of each comparison behind a dot in the colour of its verdict."""
+        from rich.markup import escape
+
+        for item in items:
+            colour = {"gain": "green", "loss": "red"}.get(item["verdict"], "yellow")
+            self.say(f"  [{colour}]●[/{colour}] {escape(item['sentence'])}")
+
     def table(
         self, title: str, columns: list[str], rows: list[list[str]], right: tuple[str, ...] = ()
     ) -> None:
@@ -83,7 +94,8 @@ class Screen:
         """Name the commands to type next."""
         from rich.markup import escape
 
-        self.say("", *(f"Next: [bold cyan]{escape(command)}[/bold cyan]" for command in commands))
+        lines = map(escape, map(typed, commands))
+        self.say("", *(f"Next: [bold cyan]{line}[/bold cyan]" for line in lines))
 
     def error(self, error: LatensError) -> None:
         """One sentence, and the mend; to have stopped it is no error."""
@@ -164,6 +176,24 @@ def _console(*, stderr: bool = False) -> Console:
     if not console.is_terminal:
         console.width = max(console.width, WIDE)
     return console
+
+
+def typed(command: str) -> str:
+    """A command as it works in this shell: `latens` may be found by its path alone."""
+    program, space, rest = command.partition(" ")
+    if program != "latens":
+        return command
+    return f"{_program(sys.argv[0])}{space}{rest}"
+
+
+def _program(called: str) -> str:
+    """How the running program is called: by name where the shell finds it, else as it was."""
+    file, found = Path(called), shutil.which("latens")
+    if file.name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m latens"
+    if file.name != "latens" or file.name == called or (found and file.samefile(found)):
+        return "latens"
+    return shlex.quote(called)
 
 
 def duration(seconds: float) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from latens import catalog
 from latens.cli import options as o
 from latens.cli.screen import Screen, duration, plural
 
@@ -55,6 +56,14 @@ def run(
     data: Annotated[
         str | None, typer.Option(help="Other images than the study's own.", metavar="DATA")
     ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A database; 'latens worker' then takes its part."),
+    ] = None,
+    queue: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Its name for workers.", show_default="NAME-SCALE"),
+    ] = None,
     device: o.Device = "auto",
     threads: o.Threads = None,
     json: o.Json = False,
@@ -64,6 +73,8 @@ def run(
     Example:  latens study run mnist-two-phase --scale smoke
     """
     screen = Screen(as_json=json)
+    catalog.require("studies", name)
+    o.look_first(data)
     with screen.bars() as watch:
         watch.progress("loading torch", 0, 1)
         from latens.app import study as app
@@ -71,7 +82,7 @@ def run(
         watch.progress("loading torch", 1, 1)
         result = app.run(
             name, scale=scale, seeds=seeds, out=out, data=data,
-            options={"device": device, "threads": threads},
+            options={"device": device, "threads": threads}, storage=storage, queue=queue,
             observers=[watch.observer], progress=watch.progress,
         )  # fmt: skip
     _show(screen, result)
@@ -92,19 +103,19 @@ def report(
     Example:  latens study report mnist-two-phase --to docs/results
     """
     screen = Screen(as_json=json)
+    catalog.require("studies", name)
     with screen.bars() as watch:
         watch.progress("drawing", 0, 1)
         from latens.app import study as app
 
         result = app.report(name, scale=scale, out=out)
-        if to:
-            app.export(result, to)
+        written = app.export(result, to) if to else None
         watch.progress("drawing", 1, 1)
-    _show(screen, result)
+    _show(screen, result, written)
 
 
-def _show(screen: Screen, result: Any) -> None:
-    """The question, a table of the arms, a sentence a contrast, the page."""
+def _show(screen: Screen, result: Any, written: Path | None = None) -> None:
+    """The question, a table of the arms, a sentence a contrast, the page, what was `written`."""
     from rich.markup import escape
 
     from latens.report.study import rows, warnings
@@ -120,9 +131,8 @@ def _show(screen: Screen, result: Any) -> None:
     for note in warnings(result.to_dict()):
         screen.findings([{"severity": note.severity, "message": note.message, "code": note.code}])
     screen.plain(f"Best on validation: {result.chosen}")
-    colours = {"gain": "green", "loss": "red", "no benefit": "yellow"}
-    for item in result.contrasts:
-        colour = colours[item["verdict"]]
-        screen.say(f"  [{colour}]●[/{colour}] {escape(item['sentence'])}")
+    screen.verdicts(result.contrasts)
     screen.plain(f"\nReport: {result.page}")
+    if written:
+        screen.plain(f"Written: {written}, with its numbers and pictures beside it")
     screen.next(f"latens runs show {quote(result.run)}")

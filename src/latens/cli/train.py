@@ -40,6 +40,11 @@ def pretrain(
     """
     screen = Screen(as_json=json)
     given = o.given(asked, PretrainOptions)
+    if resume:
+        o.refuse_beside_resume(ctx)
+        o.look_first(data, runs=[resume])
+    else:
+        o.look_first(o.require_data(data), out=out, given=given)
     with screen.bars() as watch:
         watch.progress("loading torch and the images", 0, 1)
         from latens.app import pretrain as app
@@ -47,17 +52,12 @@ def pretrain(
         told = hearing(screen, watch)
         watch.progress("loading torch and the images", 1, 1)
         if resume:
-            o.refuse_beside_resume(ctx)
             result = app.resume(resume, data, **told)
         else:
             result = app.pretrain(o.require_data(data), out=out, **told, **given)
     screen.document(result.to_dict())
     _show_curve(screen, result.run)
-    screen.say(
-        f"Validation error [bold]{result.val_mse:.5f}[/bold] (mean squared, pixels from 0 to 1), "
-        f"PSNR {result.psnr:.1f} dB, SSIM {result.ssim:.3f}"
-    )
-    _show_objective(screen, result.run)
+    show_errors(screen, "Validation error", result.val_mse, result)
     if result.pca_mse is not None:
         screen.say(f"PCA with the same {result.code} numbers: {result.pca_mse:.5f}")
     elif result.pca_reason:
@@ -95,6 +95,11 @@ def classify(
     """
     screen = Screen(as_json=json)
     given, budget = o.given(asked, ClassifyOptions), texts.labels(labels)
+    if resume:
+        o.refuse_beside_resume(ctx)
+        o.look_first(data, runs=[resume])
+    else:
+        o.look_first(o.require_data(data), out=out, runs=[encoder], given=given)
     with screen.bars() as watch:
         watch.progress("loading torch and the images", 0, 1)
         from latens.app import classify as app
@@ -102,7 +107,6 @@ def classify(
         told = hearing(screen, watch)
         watch.progress("loading torch and the images", 1, 1)
         if resume:
-            o.refuse_beside_resume(ctx)
             result = app.resume(resume, data, **told)
         else:
             result = app.classify(
@@ -122,12 +126,12 @@ def classify(
 def hearing(screen: Screen, watch: Any) -> dict[str, Any]:
     """Who is told what while a use case runs: bars for steps and counts, lines for words."""
     return {
-        "observers": [watch.observer], "progress": watch.progress, "tell": _teller(screen),
+        "observers": [watch.observer], "progress": watch.progress, "tell": teller(screen),
     }  # fmt: skip
 
 
-def _teller(screen: Screen) -> Callable[[str], None]:
-    """Lines above the bars where there are bars, else where everything else is said."""
+def teller(screen: Screen) -> Callable[[str], None]:
+    """Says lines above the bars where there are bars, else where everything else is said."""
     if not screen.err.is_terminal:
         return screen.plain
     return lambda line: screen.err.print(line, markup=False, soft_wrap=True)
@@ -144,21 +148,32 @@ def _show_curve(screen: Screen, path: str) -> None:
         screen.plain(f"Validation {name} {curve[0]:.4g} {sparkline(curve)} {curve[-1]:.4g}")
 
 
-def _show_objective(screen: Screen, path: str) -> None:
-    """What a denoiser or a VAE is judged by."""
+def show_errors(
+    screen: Screen, title: str, mse: float, result: Any, held: str = "reconstruction"
+) -> None:
+    """The error of clean images; below it what a denoiser or a VAE is judged by."""
     from latens.report.text import objective
     from latens.runs.folder import RunFolder
 
-    line = objective(RunFolder.open(path).result("reconstruction")[0])
+    values = RunFolder.open(result.run).result(held)[0]
+    of = " of clean images" if "noisy_mse" in values else ""
+    screen.say(
+        f"{title}{of} [bold]{mse:.5f}[/bold] on {plural(values['images'], 'image')} (mean "
+        f"squared, pixels from 0 to 1), PSNR {result.psnr:.1f} dB, SSIM {result.ssim:.3f}"
+    )
+    line = objective(values)
     if line:
         screen.plain(f"{line}.")
 
 
 def _show_end(screen: Screen, result: Any) -> None:
-    """Time, findings, and where everything lies."""
+    """Time, findings, and where everything lies.
+
+    The speed is that of the updates; the time also has the validations, so they are told apart.
+    """
     screen.plain(
-        f"{plural(result.epochs, 'epoch')} in {duration(result.train_seconds)} "
-        f"({result.images_per_second:,.0f} images a second)"
+        f"{plural(result.epochs, 'epoch')} in {duration(result.train_seconds)} with validation; "
+        f"{result.images_per_second:,.0f} images a second in the updates alone"
     )
     screen.findings(result.findings)
     screen.plain(f"Run: {result.run}\nReport: {result.page}")

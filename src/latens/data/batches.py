@@ -89,8 +89,11 @@ class Batches:
 
     def in_order(self) -> Iterator[Batch]:
         """All batches once, in the order of the index."""
-        for step in range(len(self)):
-            yield self._batch(self.index[self._slice(step, self.batch_size)])
+        return map(self.at, range(len(self)))
+
+    def at(self, step: int) -> Batch:
+        """Batch number `step` of those in the order of the index."""
+        return self._batch(self.index[self._slice(step, self.batch_size)])
 
     def _slice(self, step: int, size: int) -> slice:
         last = step == self.steps(size) - 1

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from latens.errors import UsageError
+from latens.errors import UsageError, plural
 
 Size = tuple[int, int]
 Pixels = npt.NDArray[np.uint8]
@@ -89,5 +89,5 @@ def _sentence(had: Size, want: Size, had_channels: int, want_channels: int) -> s
     if had != want:
         done.append(f"resized from {had[0]}x{had[1]} to {want[0]}x{want[1]} (height x width)")
     if had_channels != want_channels:
-        done.append(f"converted from {had_channels} to {want_channels} channels")
+        done.append(f"converted from {had_channels} to {plural(want_channels, 'channel')}")
     return f"Images were {' and '.join(done)}."

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from latens import catalog
-from latens.data import arrays, names, subset
+from latens.data import arrays, listed, names, subset
 from latens.data.convert import Size, check_request, convert
 from latens.data.image_set import ImageSet
 from latens.data.pictures import Allocate, in_memory
@@ -33,7 +33,8 @@ def load(
     """The image set that `data` means.
 
     Args:
-        data: a name (``"mnist"``), a path, an array, ``(images, labels)``,
+        data: a name (``"mnist"``), a path, IDX files as ``"images,labels"`` with or without
+            ``",test-images,test-labels"``, an array, ``(images, labels)``,
             ``((images, labels), (test_images, test_labels))``, or an image set. Arrays are
             described at `latens.data.arrays.from_arrays`.
         size: height and width to resize to.
@@ -52,6 +53,8 @@ def load(
 def _read(data: Any, size: Size | None, channels: int | None, progress: Progress) -> ImageSet:
     if isinstance(data, ImageSet):
         return data
+    if files := listed.files(data):
+        return listed.read(files)
     if isinstance(data, (str, Path)):
         path = names.find(data, progress)
         return read_path(path, size=size, channels=channels, progress=progress)

@@ -43,6 +43,20 @@ def find(name: str | Path, progress: Progress = silent) -> Path:
     A built-in set has its name as path. Raises `UsageError` for an unknown name, with the known
     ones; `DataError` if a path does not exist or a download fails.
     """
+    found = _at_hand(name)
+    if found is None:
+        remote = REMOTES[str(name)]
+        return download.fetch(remote, download.cache() / remote.name, progress)
+    return found
+
+
+def require(name: str | Path) -> None:
+    """Raise as `find` does for what means nothing; nothing is fetched or read."""
+    _at_hand(name)
+
+
+def _at_hand(name: str | Path) -> Path | None:
+    """The path that `name` means; None where it has to be fetched."""
     path = Path(name).expanduser()
     if path.exists():
         return path
@@ -53,9 +67,9 @@ def find(name: str | Path, progress: Progress = silent) -> Path:
     for folder in folders():
         if found := _in_folder(folder, name):
             return found
-    if name in REMOTES:
-        return download.fetch(REMOTES[name], download.cache() / name, progress)
-    raise unknown_name("data set", name, {named.name for named in known()})
+    if name not in REMOTES:
+        raise unknown_name("data set", name, {named.name for named in known()})
+    return None
 
 
 def _no_such_path(path: Path, typed: str) -> DataError:

@@ -82,8 +82,18 @@ def read_tree(
     return _image_set(plan, done, tree.path, size)
 
 
-def read_files(paths: Sequence[Path], *, size: Size | None, channels: int | None) -> Pixels:
-    """Single pictures as uint8 ``[N, C, H, W]``, in the order given; every one must be readable."""
+def read_files(
+    paths: Sequence[Path],
+    *,
+    size: Size | None,
+    channels: int | None,
+    refused: Callable[[str, str], object] | None = None,
+) -> Pixels:
+    """Single pictures as uint8 ``[N, C, H, W]``, in the order given.
+
+    With `refused`, which is called with file and reason, those that cannot be read are left out;
+    without it one is a `DataError` (``unreadable-images``), as it is if none can be read.
+    """
     check_request(size, channels)
     names = [str(path) for path in paths]
     loads = [(str(path), path.read_bytes) for path in paths]
@@ -91,8 +101,11 @@ def read_files(paths: Sequence[Path], *, size: Size | None, channels: int | None
     if done is None:
         done = _decode(iter(loads), names, size, 3, silent, in_memory)
     assert done is not None
-    if done.failed or done.images is None:
+    if done.images is None or (done.failed and refused is None):
         raise _unreadable(done.failed, len(names), "the files given")
+    for name, why in done.failed.items():
+        assert refused is not None
+        refused(name, why)
     return done.images
 
 
@@ -290,7 +303,8 @@ def _notes(done: _Decoded, size: Size | None) -> list[str]:
     if len(done.seen) > 1:
         seen = ", ".join(f"{count} {mode}" for mode, count in done.seen.most_common())
         notes.append(
-            f"Colour modes differ ({seen}); all are read as {done.images.shape[1]} channels."
+            f"Colour modes differ ({seen}); all are read as "
+            f"{plural(done.images.shape[1], 'channel')}."
         )
     if size:
         notes.append(f"Pictures were resized to {size[0]}x{size[1]} (height x width) where needed.")

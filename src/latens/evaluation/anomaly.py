@@ -18,7 +18,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from latens.data.batches import Batches
 from latens.data.image_set import ImageSet
 from latens.data.split import Split
-from latens.errors import DataError, UsageError, unknown_name
+from latens.errors import DataError, UsageError, plural, unknown_name
 from latens.evaluation.reconstruction import image_mse
 from latens.nn.model import Model
 from latens.progress import Progress, silent
@@ -108,9 +108,9 @@ def threshold(normal_scores: Scores, false_alarms: float = 0.05) -> float:
     if place > count:
         needed = math.ceil(1 / false_alarms - 1e-9) - 1
         raise DataError(
-            f"Expected at least {needed} normal validation images for {false_alarms:.2%} false "
-            f"alarms; got {count}.",
-            hint="Use a larger validation part, or allow more false alarms.",
+            f"Expected at least {plural(needed, 'normal validation image')} for {false_alarms:.2%} "
+            f"false alarms; got {count}.",
+            hint="Allow more --false-alarms, or train with a larger --val-fraction.",
             code="too-few-normal",
         )
     return float(np.sort(normal_scores)[place - 1])

@@ -16,6 +16,7 @@ from latens import catalog
 from latens.data.batches import Batches
 from latens.data.image_set import ImageSet
 from latens.data.split import Split
+from latens.evaluation.latent import active, variances
 from latens.evaluation.pca import LARGEST, pca_mse
 from latens.evaluation.reconstruction import Quality, as_uint8
 from latens.metrics import Totals
@@ -49,8 +50,9 @@ def reconstruction(
     `mse`, `psnr` and `ssim` are of clean images. Where the `objective` spoils its input, the same
     numbers after `noisy_` are of spoilt images, judged by the clean ones, and those after `input_`
     of the spoilt images as they are. Masked and variational models also have their objective's own
-    means, such as `neg_elbo` in nats. What is random follows from the `seed`. SSIM is over the
-    first `limit` images. `pca_reason` says why where `pca_mse` is None. Arrays, uint8
+    means, such as `neg_elbo` in nats, and variational ones `active`, how many variables of their
+    code are in use. What is random follows from the `seed`. SSIM is over the first `limit` images.
+    `pca_reason` says why where `pca_mse` is None. Arrays, uint8
     [<=16, C, H, W]: `originals`, `reconstructions`, and where there are spoilt ones `corrupted` and
     `denoised`.
     """
@@ -131,7 +133,10 @@ def _own(
     for place, batch in enumerate(Batches(images, index, BATCH, device).in_order()):
         with seeded(device, seed, "own", place):
             totals.add(own.step(model, batch).sums)
-    return {name: value for name, value in totals.read().items() if name not in ("mse", "bce")}
+    means = {name: value for name, value in totals.read().items() if name not in ("mse", "bce")}
+    if isinstance(objective, VaeSpec):
+        means["active"] = active(variances(model, images, index, device))
+    return means
 
 
 @contextmanager

@@ -58,7 +58,8 @@ def latent(
             code="too-few-images",
         )
     rng = np.random.default_rng(seed)
-    activity = _activity(model, images, np.sort(rng.permutation(index)[:sample]), device, progress)
+    some = np.sort(rng.permutation(index)[:sample])
+    activity = variances(model, images, some, device, progress)
     order = np.argsort(-activity, kind="stable")
     starts, ends = _pairs(images, index, pairs, _told(model), rng)
     told = _labels(model, images, starts, device)
@@ -70,7 +71,7 @@ def latent(
         "part": part,
         "images": min(len(index), sample),
         "latent": len(activity),
-        "active": int((activity > ACTIVE).sum()),
+        "active": active(activity),
         "activity": activity[order].tolist(),
         "order": order.tolist(),
         "stops": list(STOPS),
@@ -85,8 +86,17 @@ def latent(
     return values, arrays
 
 
-def _activity(
-    model: Model, images: ImageSet, index: Indices, device: torch.device, progress: Progress
+def active(variances_D: npt.NDArray[np.float64]) -> int:
+    """How many variables are in use."""
+    return int((variances_D > ACTIVE).sum())
+
+
+def variances(
+    model: Model,
+    images: ImageSet,
+    index: Indices,
+    device: torch.device,
+    progress: Progress = silent,
 ) -> npt.NDArray[np.float64]:
     """The variance over images of each variable's mean, float64 [D]."""
     found = []

@@ -205,6 +205,6 @@ def _check(methods: Sequence[str], count: int, neighbours: int) -> None:
         raise DataError(
             f"Expected at least {neighbours + 2} images for a map with {neighbours} neighbours; "
             f"got {count}.",
-            hint="Choose a larger part, or fewer neighbours.",
+            hint="Look at another part (--part test), or train with a larger --val-fraction.",
             code="too-few-images",
         )

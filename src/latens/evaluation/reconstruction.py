@@ -26,14 +26,14 @@ def image_mse(a: Images, b: Images) -> npt.NDArray[np.float64]:
 
 
 def psnr(mse: npt.ArrayLike) -> float:
-    """Mean over images of 10 log10(1 / mse) in dB; `mse` [N] holds each image's own.
+    """10 log10(1 / mean error) in dB; `mse` [N] holds each image's own error.
 
-    This is the mean of the images' PSNRs, not the (lower) PSNR of the mean error. An image that
-    comes back perfectly counts as 100 dB, so that the mean stays finite.
+    This is the PSNR of the mean error, and not the (higher) mean of the images' PSNRs, which a
+    few images that hardly differ, such as those that noise of a drawn strength spared, carry off.
+    No error at all counts as 100 dB.
     """
-    floor = 10 ** (-PSNR_LIMIT / 10)
-    decibels = -10 * np.log10(np.maximum(np.asarray(mse, dtype=np.float64), floor))
-    return float(decibels.mean())
+    mean = float(np.mean(np.asarray(mse, dtype=np.float64)))
+    return float(-10 * np.log10(max(mean, 10 ** (-PSNR_LIMIT / 10))))
 
 
 def ssim(a: Images, b: Images) -> float:
@@ -96,7 +96,7 @@ class Quality:
         return np.concatenate(self._errors)
 
     def values(self, prefix: str = "") -> dict[str, float]:
-        """The means over images of `mse`, `psnr` and `ssim`, their names after the prefix."""
+        """Over all images: `mse`, its `psnr`, and `ssim`; their names after the prefix."""
         alike = self._alike / max(self._compared, 1)
         named = {"mse": float(self.mse.mean()), "psnr": psnr(self.mse), "ssim": alike}
         return {f"{prefix}{name}": value for name, value in named.items()}

@@ -12,10 +12,18 @@ import torch
 from torch import Tensor, nn
 
 from latens import catalog
-from latens.errors import unknown_name
+from latens.errors import UsageError, unknown_name
 from latens.nn.head import Head
+from latens.nn.networks import layers
 from latens.nn.variational import Variational
-from latens.spec import EncoderSpec, HeadSpec, JointSpec, ObjectiveSpec, VaeSpec
+from latens.spec import (
+    EncoderSpec,
+    HeadSpec,
+    JointSpec,
+    LayersHeadSpec,
+    ObjectiveSpec,
+    VaeSpec,
+)
 
 Shape = tuple[int, ...]
 
@@ -30,6 +38,8 @@ class Model(nn.Module):
         head_stage: the stage whose features the head reads; None for the last.
         log_prior: float32 `[K]`, logarithms of the class shares that are subtracted from the
             scores outside training (logit adjustment), or None.
+        squash: whether what the decoder gives are logits, which a sigmoid makes pixels of; if not
+            they are pixels already, as those of some networks that others trained.
     """
 
     log_prior: Tensor | None
@@ -42,6 +52,7 @@ class Model(nn.Module):
         head: nn.Module | None = None,
         head_stage: str | None = None,
         log_prior: Tensor | None = None,
+        squash: bool = True,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -49,6 +60,7 @@ class Model(nn.Module):
         self.head = head
         self.feature_shape = feature_shape
         self.head_stage = head_stage
+        self.squash = squash
         self.register_buffer("log_prior", log_prior)
 
     @property
@@ -86,8 +98,13 @@ class Model(nn.Module):
         return self._decode(self.encoder(x_BCHW), labels_B)
 
     def reconstruct(self, x_BCHW: Tensor, labels_B: Tensor | None = None) -> Tensor:
-        """The images as the autoencoder gives them back, float `[B, C, H, W]` in [0, 1]."""
-        return torch.sigmoid(self.pixel_logits(x_BCHW, labels_B))
+        """The images as the autoencoder gives them back, float `[B, C, H, W]`, in [0, 1] where
+        `squash` is true."""
+        return self.pixels(self.pixel_logits(x_BCHW, labels_B))
+
+    def pixels(self, logits_BCHW: Tensor) -> Tensor:
+        """The pixels that the decoder means."""
+        return torch.sigmoid(logits_BCHW) if self.squash else logits_BCHW
 
     def class_logits(self, x_BCHW: Tensor) -> Tensor:
         """Class scores before the softmax, float `[B, K]`."""
@@ -125,7 +142,7 @@ def build(
     image_shape: tuple[int, int, int],
     *,
     decoder: bool = False,
-    head: HeadSpec | None = None,
+    head: HeadSpec | LayersHeadSpec | None = None,
     classes: int = 0,
     seed: int = 0,
     objective: ObjectiveSpec | None = None,
@@ -140,17 +157,20 @@ def build(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         room = catalog.load("nn.networks", spec.kind)
+        squash = bool(getattr(spec, "squashed", True))
+        if not squash and isinstance(objective, VaeSpec):
+            raise _no_sigmoid()
         encoder, feature_shape = room.build_encoder(spec, image_shape)
         back = room.build_decoder(spec, image_shape, encoder) if decoder else None
         if back is not None and isinstance(objective, VaeSpec):
             back = Variational(objective, feature_shape, back, classes)
         top = _head(head, encoder, image_shape, classes) if head else None
-    if top is not None and isinstance(objective, JointSpec) and objective.learned:
+    if isinstance(top, Head) and isinstance(objective, JointSpec) and objective.learned:
         weights = torch.tensor((objective.reconstruct_weight, objective.classify_weight))
         top.log_weights = nn.Parameter(weights.log())
     adjusted = getattr(objective, "balance", "none") == "logit-adjustment"
     prior = torch.zeros(classes) if top is not None and adjusted else None
-    return Model(encoder, feature_shape, back, top, head.stage if head else None, prior)
+    return Model(encoder, feature_shape, back, top, head.stage if head else None, prior, squash)
 
 
 def count_parameters(module: nn.Module) -> int:
@@ -168,10 +188,23 @@ def _count(stages: tuple[str, ...], stage: str | None) -> int:
 
 
 @torch.no_grad()
-def _head(spec: HeadSpec, encoder: nn.Sequential, image: Shape, classes: int) -> Head:
+def _head(
+    spec: HeadSpec | LayersHeadSpec, encoder: nn.Sequential, image: Shape, classes: int
+) -> nn.Module:
     """A head for the features that the stage gives of an image."""
     names = tuple(name for name, _ in encoder.named_children())
     count = _count(names, spec.stage)
     shape = encoder.eval()[:count](torch.zeros(1, *image)).shape[1:]
     encoder.train()
+    if isinstance(spec, LayersHeadSpec):
+        return layers.build_head(spec, tuple(shape), classes)
     return Head(spec, tuple(shape), classes, names)
+
+
+def _no_sigmoid() -> UsageError:
+    return UsageError(
+        "Expected a decoder that ends in a sigmoid for the objective vae; this one gives pixels as "
+        "they come.",
+        hint="End encoder.decoder in a layer whose activation is sigmoid.",
+        code="bad-spec",
+    )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function_unary
 
 from latens import catalog
 from latens.errors import UsageError
@@ -18,6 +19,9 @@ def corrupted(x_BCHW: Tensor, specs: Iterable[CorruptSpec]) -> Tensor:
     Draws one number from torch's global generator (of the CPU, so that no device is waited for),
     and everything else from a generator that follows from it.
     """
+    if has_torch_function_unary(x_BCHW):  # several processes corrupt the whole batch, see Part
+        whole: Tensor = handle_torch_function(corrupted, (x_BCHW,), x_BCHW, specs)
+        return whole
     generator = torch.Generator(x_BCHW.device).manual_seed(int(torch.randint(2**62, ())))
     for spec in specs:
         strength = _strength(spec, x_BCHW, generator)

@@ -11,13 +11,14 @@ The last two differ: one changes what is learned, the other what is made of it.
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from latens.data.image_set import UNLABELLED
 from latens.errors import UsageError
 from latens.metrics import Sums
-from latens.objectives._step import Step
+from latens.objectives._step import Step, even_share
 from latens.spec import Balance
 
 
@@ -52,7 +53,8 @@ class Scores:
         sums: Sums = {"loss": (plain_B.detach().sum(), count), "accuracy": (right_B.sum(), count)}
         if training and self._differs:
             plain_B = self._trained(logits_BK, safe_B) * known_B
-        return Step(plain_B.sum() / count.clamp(min=1), sums)
+        share = even_share(count)
+        return Step(plain_B.sum() / torch.where(share > 0, share, 1), sums)
 
     def _trained(self, logits_BK: Tensor, labels_B: Tensor) -> Tensor:
         """The loss of each image, `[B]`, with smoothing and balance."""

@@ -25,7 +25,7 @@ class Denoise:
     def step(self, model: Model, batch: Batch) -> Step:
         """Loss and sums of one batch, corrupted anew each time."""
         noisy = corrupted(batch.images, self.corruptions)
-        return pixel_step(model.pixel_logits(noisy), batch.images, self.loss)
+        return pixel_step(model.pixel_logits(noisy), batch.images, self.loss, squash=model.squash)
 
     def score(self, values: dict[str, float]) -> tuple[float, ...]:
         """Less squared error is better, whatever the loss was."""

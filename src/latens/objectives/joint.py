@@ -31,7 +31,7 @@ class Joint:
         pixels, scores = model.both_logits(
             corrupted(batch.images, specs) if specs else batch.images
         )
-        given = pixel_step(pixels, batch.images, self.spec.loss)
+        given = pixel_step(pixels, batch.images, self.spec.loss, squash=model.squash)
         named = self.scores.step(scores, batch.labels, training=model.training)
         return Step(self._weighed(model, given.loss, named.loss), {**given.sums, **named.sums})
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from latens.data.batches import Batch
 from latens.errors import UsageError
 from latens.nn.model import Model
+from latens.objectives._pixels import cross_entropy
 from latens.objectives._step import Step
 from latens.spec import MaskedSpec
 
@@ -29,10 +29,10 @@ class Masked:
         """
         hidden_B1HW = hide(batch.images, self.spec.patch, self.spec.share)
         logits = model.pixel_logits(batch.images * ~hidden_B1HW).float()
-        squared = (torch.sigmoid(logits) - batch.images).square()
+        squared = (model.pixels(logits) - batch.images).square()
         errors = {"masked_mse": _inside(squared, hidden_B1HW), "mse": squared.flatten(1).mean(1)}
         if self.spec.loss == "bce":
-            crossed = F.binary_cross_entropy_with_logits(logits, batch.images, reduction="none")
+            crossed = cross_entropy(logits, batch.images, model.squash)
             errors["bce"] = _inside(crossed, hidden_B1HW)
         loss = errors["bce" if self.spec.loss == "bce" else "masked_mse"].mean()
         return Step(loss, {n: (e.detach().sum(), len(batch)) for n, e in errors.items()})

@@ -21,7 +21,9 @@ class Reconstruct:
 
     def step(self, model: Model, batch: Batch) -> Step:
         """Loss and sums of one batch; with `bce` its loss is counted beside the `mse`."""
-        return pixel_step(model.pixel_logits(batch.images), batch.images, self.loss)
+        return pixel_step(
+            model.pixel_logits(batch.images), batch.images, self.loss, squash=model.squash
+        )
 
     def score(self, values: dict[str, float]) -> tuple[float, ...]:
         """Less squared error is better, whatever the loss was."""

@@ -17,7 +17,7 @@ from torch import Tensor
 from latens.data.batches import Batch
 from latens.nn.model import Model
 from latens.nn.variational import Variational, divergence, draw
-from latens.objectives._step import Step
+from latens.objectives._step import Step, even_share
 from latens.spec import VaeSpec
 
 _SIGMA = -6.0  # log of the smallest standard deviation, a fraction of one of 256 grey levels
@@ -53,7 +53,9 @@ class Vae:
     def _counted(self, kl_BD: Tensor) -> Tensor:
         """The divergence in the loss: each variable's mean over the batch, but not below the
         free bits (Kingma et al. 2016, equation 15)."""
-        return kl_BD.mean(0).clamp(min=self.spec.free_bits).sum()
+        mean_D = even_share(kl_BD.detach().sum(0)) / len(kl_BD)
+        free = self.spec.free_bits
+        return torch.where(mean_D >= free, kl_BD.mean(0), free).sum()
 
 
 def log_likelihood(logits_BCHW: Tensor, x_BCHW: Tensor, between: Variational) -> Tensor:

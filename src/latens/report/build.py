@@ -95,6 +95,10 @@ def _kicker(held: dict[str, Result], spec: dict[str, Any]) -> str:
     source = data.get("source") if isinstance(data, dict) else data
     if source is None and "comparison" in held:
         source = held["comparison"][0].get("data")
+    if not source:  # imported without images: those of the last evaluation
+        tested = (held[name][0].get("data") for name in ("classification", "reconstruction-test")
+                  if name in held)  # fmt: skip
+        source = next(filter(None, tested), None)
     parts = [next_step.kind(held, spec), f"mode {spec['mode']}" if spec.get("mode") else ""]
     if source:
         parts.append(f"data {words.plain(source)}")

@@ -34,7 +34,9 @@ def _comparison(result: Mapping[str, Any]) -> Headline:
     found = [item.get("verdict") for item in items]
     tone: Tone = "gain" if "gain" in found else "loss" if "loss" in found else "unsure"
     most = _largest(items, tone)
-    value = "No benefit" if tone == "unsure" else f"{words.points(most.get('difference'))} points"
+    value = f"{words.points(most.get('difference'))} points"
+    if tone == "unsure":
+        value = "No benefit" if set(found) == {"no benefit"} else "Not shown"
     sentence = text.verdict(most).rstrip(".")
     if len(items) == 1:
         return Headline(value, f"{sentence[:1].upper()}{sentence[1:]}.", tone)
@@ -49,8 +51,11 @@ def _largest(items: list[dict[str, Any]], verdict: str) -> dict[str, Any]:
 
 
 def _tally(found: list[Any]) -> str:
-    """How often pretraining helped, hurt, or neither was shown."""
-    said = {"gain": "helped", "loss": "hurt", "no benefit": "showed no benefit"}
+    """How often pretraining helped, hurt, showed nothing with enough seeds, or with too few."""
+    said = {
+        "gain": "helped", "loss": "hurt", "no benefit": "showed no benefit",
+        "not shown": "was not shown to help or hurt",
+    }  # fmt: skip
     parts = [f"{word} in {found.count(key)}" for key, word in said.items() if key in found]
     return f"Pretraining {', '.join(parts)} of {len(found)} comparisons."
 

@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image
 
 from latens import catalog
+from latens.errors import plural
 from latens.report import figures, study
 from latens.report.figures import RunLike
 from latens.runs import atomic
@@ -45,7 +46,7 @@ def text(
         result["question"],
         study.answer(result),
         f"```\n{result['command']}\n```",
-        f"{result['data']}, {seeds} seed{'' if seeds == 1 else 's'}, {result['date']}; "
+        f"{result['data']}, {plural(seeds, 'seed')}, {result['date']}; "
         f"{result['hardware']}; {result['versions']}. From {result['source']}.",
         "## Arms",
         _table(*study.rows(result["arms"])),

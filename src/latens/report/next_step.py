@@ -57,7 +57,8 @@ def step(
     if what == "classifier" and "classification" in held:
         return Step(f"latens predict {shlex.quote(run)} picture.png", "Let it name a picture.")
     classes = about.get("class_names")
-    if what == "autoencoder" and (classes is None or len(classes) > 1):
+    nameless = not _source(held, spec)  # from elsewhere, without images: any may be classified
+    if what == "autoencoder" and (nameless or classes is None or len(classes) > 1):
         return _classify(_data(held, spec), run, labelled, from_array)
     return _evaluate(held, run, from_array)
 
@@ -107,7 +108,7 @@ def _pretrain(held: Held, spec: Mapping[str, Any], from_array: bool) -> Step:
     if from_array:
         named = "".join(f", {name}={value!r}" for name, value in asked.items())
         return Step(f"latens.pretrain(images, out='my-encoder'{named})", why, PYTHON)
-    return Step(f"latens pretrain {_data(held, spec)} --out my-encoder{_flags(asked)}", why)
+    return Step(f"latens pretrain {_data(held, spec)} --out my-encoder{flags(asked)}", why)
 
 
 def _classify(data: str, run: str, labelled: int | None, from_array: bool) -> Step:
@@ -141,10 +142,15 @@ def _data(held: Held, spec: Mapping[str, Any]) -> str:
     source = _source(held, spec)
     if not source:
         return "DATA"
-    return shlex.quote(shown(Path(source)) if Path(source).is_absolute() else source)
+    return shlex.quote(",".join(map(_near, source.split(","))))
 
 
-def _flags(options: Mapping[str, Any]) -> str:
+def _near(source: str) -> str:
+    """A file or folder as short as it can be typed from here; a name as it is."""
+    return shown(Path(source)) if Path(source).is_absolute() else source
+
+
+def flags(options: Mapping[str, Any]) -> str:
     """Options as they are typed: those of the pretraining that a comparison was asked for."""
     return "".join(f" {typed}" for name, value in options.items() for typed in _typed(name, value))
 

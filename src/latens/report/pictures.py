@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
 
 from latens.report import style
 
@@ -81,6 +83,14 @@ def blank(sheet: Sheet) -> tuple[Figure, Axes]:
     ax.set_xlim(0, width)
     ax.set_ylim(height, 0)
     return figure, ax
+
+
+def fitting(text: str, inches: float, largest: float = 7.5) -> float:
+    """The font size, in points and at most `largest`, at which a line of words is so wide."""
+    if not text:
+        return largest
+    wide = TextPath((0, 0), text, size=largest, prop=FontProperties(family="DejaVu Sans"))
+    return min(largest, largest * 72 * inches / max(wide.get_extents().width, 1.0))
 
 
 def put(ax: Axes, picture: Pixels, corner: tuple[float, float], cell: tuple[float, float]) -> None:

@@ -62,6 +62,9 @@ def folded(title: str, values: Result) -> Section:
 
 def _training(title: str, result: Result) -> Section:
     records = [record for record in result.get("records", []) if isinstance(record, dict)]
+    if result.get("imported"):
+        told = f"It was trained elsewhere, and read from {words.plain(result['imported'])}."
+        return Section(title, sentences=(told,))
     if not records:
         return _anything(title, result)
     # The clock of a record runs over the whole training, all sittings together.
@@ -74,9 +77,9 @@ def _training(title: str, result: Result) -> Section:
     epochs = sum({str(r.get("phase")): int(r.get("epoch") or 1) for r in records}.values())
     facts = [(words.count(epochs), "epochs" if epochs != 1 else "epoch")]
     if took:
-        facts.append((words.seconds(took), "training time"))
+        facts.append((words.seconds(took), "training, with validation"))
     if speed:
-        facts.append((words.count(speed), "images a second"))
+        facts.append((words.count(speed), "images a second in the updates alone"))
     return Section(title, facts=tuple(facts), tables=(_epochs(records),))
 
 

@@ -12,7 +12,10 @@ Result = Mapping[str, Any]
 ENOUGH = 5  # seeds
 Rows = list[list[str]]
 """The cells of a table; a row of one cell is a heading for those below."""
-VERDICTS = {"gain": "shown better", "loss": "shown worse", "no benefit": "not told apart"}
+VERDICTS = {
+    "gain": "shown better", "loss": "shown worse",
+    "no benefit": "not told apart", "not shown": "not told apart",
+}  # fmt: skip
 
 
 def section(title: str, result: Result) -> Section:
@@ -74,13 +77,13 @@ def answer(result: Result) -> str:
     seeds = len(arm["test"])
     mean = f"mean of {seeds} seeds" if seeds > 1 else "one seed"
     best = f"Best on validation: {arm['name']}, {value(arm['mean'], arm['unit'])} on test ({mean})."
-    found = [item["verdict"] for item in result["contrasts"]]
+    found = [VERDICTS[item["verdict"]] for item in result["contrasts"]]
     if not found:
         return best
     if len(found) == 1:
-        return f"{best} The one difference that was asked about was {VERDICTS[found[0]]}."
-    tally = ", ".join(f"{found.count(kind)} {told}" for kind, told in VERDICTS.items()
-                      if kind in found)  # fmt: skip
+        return f"{best} The one difference that was asked about was {found[0]}."
+    tally = ", ".join(f"{found.count(told)} {told}" for told in dict.fromkeys(VERDICTS.values())
+                      if told in found)  # fmt: skip
     return f"{best} Of {len(found)} differences: {tally}."
 
 
@@ -172,7 +175,7 @@ def _interval(arm: Mapping[str, Any]) -> str:
 def _power(item: Mapping[str, Any]) -> str:
     """How many seeds it would take to show this difference, where it is not shown."""
     needed = item.get("seeds_needed")
-    if item["verdict"] != "no benefit" or not needed:
+    if item["verdict"] in ("gain", "loss") or not needed:
         return "."
     return f"; a difference of this size would take {needed} seeds to show."
 

@@ -6,6 +6,7 @@ matplotlib's object interface only, so nothing here needs a display or leaves gl
 
 from __future__ import annotations
 
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,8 +15,10 @@ from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+from matplotlib.ticker import FuncFormatter
 
 from latens.report import words
 
@@ -24,6 +27,7 @@ SKY, PURPLE, YELLOW = "#56B4E9", "#CC79A7", "#F0E442"
 INK, MUTED, FAINT, PAPER = "#24292e", "#6a737b", "#dfe3e6", "#ffffff"
 
 WIDTH = 5.6  # inches: two charts stand side by side on a wide page, one fills a phone
+TICK = 9.5  # points
 WIDE = 8.0  # inches: grids of pictures
 
 # mode of reuse: colour and marker; a mode of the future gets the last one
@@ -35,7 +39,7 @@ MODES = {
     "joint": (PURPLE, "v"),
 }
 OTHER_MODE = (ORANGE, "P")
-VERDICTS = {"gain": BLUE, "loss": VERMILLION, "no benefit": MUTED}
+VERDICTS = {"gain": BLUE, "loss": VERMILLION, "no benefit": MUTED, "not shown": MUTED}
 
 # DejaVu comes with matplotlib; the others are used for scripts it lacks, where they are installed
 _FONTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Microsoft YaHei", "PingFang SC", "Malgun Gothic")
@@ -64,8 +68,8 @@ _LOOK: dict[str, Any] = {
     "ytick.color": MUTED,
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
-    "xtick.labelsize": 9.5,
-    "ytick.labelsize": 9.5,
+    "xtick.labelsize": TICK,
+    "ytick.labelsize": TICK,
     "xtick.major.size": 3.0,
     "ytick.major.size": 0.0,
     "lines.linewidth": 1.9,
@@ -110,6 +114,30 @@ def label(name: object, room: int = 18) -> str:
     known = _glyphs()
     kept = "".join(c if ord(c) in known else "□" for c in words.plain(name))
     return words.cut(kept, room).replace("$", r"\$")
+
+
+def lines(name: object, room: int, most: int = 2) -> str:
+    """A name as `label` has it, on as many lines of `room` letters as it needs, `most` at most.
+
+    Cut in the middle, the names of two arms that differ there would be the same.
+    """
+    text = label(name, room * most)
+    return "\n".join(textwrap.wrap(text, room, max_lines=most, placeholder="…")) or text
+
+
+def value_ticks(axis: Axis, unit: str = "") -> None:
+    """Plain numbers at the ticks, with as many digits as neighbours need to differ."""
+    share = 100 if unit == "%" else 1
+    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{share * x:.6g}{unit}"))
+
+
+def difference_ticks(axis: Axis, scale: float = 1) -> None:
+    """The same with a sign, times `scale`: 100 for points."""
+    axis.set_major_formatter(FuncFormatter(lambda x, _: _signed(scale * x)))
+
+
+def _signed(x: float) -> str:
+    return f"{x:+.6g}".replace("-", words.MINUS) if round(x, 9) else "0"
 
 
 def mode(name: str) -> tuple[str, str]:

@@ -15,10 +15,10 @@ BARS = "▁▂▃▄▅▆▇█"
 MATRIX_UP_TO = 12
 MORE = {
     "noisy_mse": ("error of corrupted images given back", ""),
-    "noisy_psnr": ("PSNR of corrupted images given back", " dB"),
-    "input_psnr": ("PSNR of corrupted images as they came", " dB"),
+    "input_mse": ("error of corrupted images as they came", ""),
     "neg_elbo": ("−ELBO an image", " nats"),
     "kl": ("divergence of the code an image", " nats"),
+    "active": ("variables of the code in use", ""),
     "masked_mse": ("error of hidden patches", ""),
 }
 STRIP = 30

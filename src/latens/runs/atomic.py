@@ -62,13 +62,13 @@ def told_if_full(path: Path) -> Iterator[None]:
         if isinstance(error, NotADirectoryError | FileExistsError):
             raise TrainingError(
                 f"Expected a folder at {path.parent}; a file is there or above it.",
-                hint="Choose another folder with --out.",
+                hint="Choose another folder.",
                 code="not-writable",
             ) from error
         if isinstance(error, PermissionError) or error.errno == errno.EROFS:
             raise TrainingError(
                 f"Expected to be allowed to write {path.name} in {path.parent}; it is not.",
-                hint="Choose another folder with --out, or change its permissions.",
+                hint="Change the permissions of that folder, or work in another one.",
                 code="not-writable",
             ) from error
         raise

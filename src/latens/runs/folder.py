@@ -14,7 +14,8 @@ How a run stands, all without torch:
     run.failure()        {"reason", "hint"} of a failed run, else None; both are sentences
     run.progress()       phase, epoch, epochs, step and more by the newest checkpoint, or None
     run.alone()          a block in which no other process may train or remove this run; `RunError`
-                         (code "run-busy") if one does. Reading needs no such block.
+                         (code "run-busy") if one does. Reading needs no such block. Within it the
+                         same `RunFolder` may ask again: who trains goes on to write results.
 A failure is forgotten when a resumed training completes an epoch with good numbers.
 """
 
@@ -24,8 +25,8 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,7 +34,7 @@ import numpy as np
 import numpy.typing as npt
 
 from latens.errors import RunError
-from latens.runs import atomic, lock, progress
+from latens.runs import atomic, commands, lock, progress
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -46,6 +47,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._alone = False
 
     def __repr__(self) -> str:
         return f"RunFolder({str(self.path)!r})"
@@ -119,7 +121,7 @@ class RunFolder:
 
     def split(self) -> Arrays:
         """The stored indices by part, int64."""
-        return self._read_arrays(self.path / "split.npz")
+        return self._read_arrays("split.npz")
 
     def append_metrics(self, record: Mapping[str, Any]) -> None:
         """Add one record as one line."""
@@ -158,7 +160,7 @@ class RunFolder:
             )
         arrays = self.path / "results" / f"{name}.npz"
         values = self._read_json(f"results/{name}.json")
-        return values, self._read_arrays(arrays) if arrays.exists() else {}
+        return values, self._read_arrays(f"results/{name}.npz") if arrays.exists() else {}
 
     def write_result(
         self, name: str, values: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]
@@ -188,7 +190,7 @@ class RunFolder:
     @property
     def state(self) -> Literal["finished", "unfinished", "failed"]:
         """How the run stands; an unfinished or failed one can be resumed."""
-        if self.finished or {"comparison", "study"} & set(self.results()):
+        if self.finished or {"comparison", "study", "sweep"} & set(self.results()):
             return "finished"
         return "failed" if (self.path / _FAILED).exists() else "unfinished"
 
@@ -230,9 +232,18 @@ class RunFolder:
         except progress.UNREADABLE as error:
             raise self._damaged(f"weights/{file.name}") from error
 
-    def alone(self) -> AbstractContextManager[None]:
-        """Keep other processes from training this run; see `latens.runs.lock`."""
-        return lock.alone(self.path)
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep others from training or removing this run; see `latens.runs.lock`."""
+        if self._alone:
+            yield
+            return
+        with lock.alone(self.path):
+            self._alone = True
+            try:
+                yield
+            finally:
+                self._alone = False
 
     def _made(self, name: str) -> Path:
         folder = self.path / name
@@ -249,12 +260,12 @@ class RunFolder:
             raise self._damaged(name)
         return value
 
-    def _read_arrays(self, path: Path) -> Arrays:
+    def _read_arrays(self, name: str) -> Arrays:
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            with (self.path / name).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
         except Exception as error:  # a damaged archive fails in many ways
-            raise self._damaged(path.name) from error
+            raise self._damaged(name) from error
 
     def _write_arrays(self, path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         buffer = io.BytesIO()
@@ -262,9 +273,13 @@ class RunFolder:
         atomic.write(path, lambda file: file.write(buffer.getbuffer()))
 
     def _damaged(self, name: str) -> RunError:
+        mend = "The run cannot be used; train it again under another name."
+        if name.startswith("results/"):
+            again = commands.remake(self.path, self.spec(), Path(name).stem)
+            mend = f"Make it again with: {again}"
         return RunError(
             f"Expected a readable {name} in the run {self.path}; it is missing or damaged.",
-            hint="The run cannot be used; train it again under another name.",
+            hint=mend,
             code="damaged-run",
         )
 

@@ -19,6 +19,8 @@ from latens.spec._base import Strength as Strength
 from latens.spec._base import Weight as Weight
 from latens.spec._base import checked as checked
 from latens.spec._base import parse as parse
+from latens.spec.layers import LayersHeadSpec as LayersHeadSpec
+from latens.spec.layers import LayersSpec as LayersSpec
 from latens.spec.networks import ConvSpec as ConvSpec
 from latens.spec.networks import EncoderSpec as EncoderSpec
 from latens.spec.networks import HeadSpec as HeadSpec
@@ -35,6 +37,7 @@ from latens.spec.objectives import ObjectiveSpec as ObjectiveSpec
 from latens.spec.objectives import ReconstructSpec as ReconstructSpec
 from latens.spec.objectives import VaeSpec as VaeSpec
 from latens.spec.run import DataSpec as DataSpec
+from latens.spec.run import Imported as Imported
 from latens.spec.run import Origin as Origin
 from latens.spec.run import RunSpec as RunSpec
 from latens.spec.training import AugmentSpec as AugmentSpec

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from latens.choices import Activation
 from latens.errors import UsageError
 from latens.spec._base import Fraction, Positive, Spec
+from latens.spec.layers import LayersSpec
 
 
 class ConvSpec(Spec):
@@ -102,7 +103,9 @@ class ResidualSpec(Spec):
     latent: Positive | None = None
 
 
-EncoderSpec: TypeAlias = Annotated[ConvSpec | MLPSpec | ResidualSpec, Field(discriminator="kind")]
+EncoderSpec: TypeAlias = Annotated[
+    ConvSpec | MLPSpec | ResidualSpec | LayersSpec, Field(discriminator="kind")
+]
 
 
 class HeadSpec(Spec):

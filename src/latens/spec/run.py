@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from latens.choices import Mode
-from latens.spec._base import Positive, Spec
+from latens.spec._base import Fraction, Positive, Spec
+from latens.spec.layers import LayersHeadSpec
 from latens.spec.networks import ConvSpec, EncoderSpec, HeadSpec
 from latens.spec.objectives import CLASSIFIES, ObjectiveSpec, ReconstructSpec
 from latens.spec.training import Group, PhaseSpec, TrainSpec
@@ -16,6 +18,7 @@ from latens.spec.training import Group, PhaseSpec, TrainSpec
 class DataSpec(Spec):
     """Which images, converted how, divided how.
 
+    `source` is empty where a run came from elsewhere and without images.
     `labels` is the number of labelled training images (None: all); `split_seed` decides the test
     part where the data has no official one, the run's `seed` decides validation and label budget.
     """
@@ -26,7 +29,7 @@ class DataSpec(Spec):
     keep: dict[str, Positive] = Field(default_factory=dict)
     labels: Positive | None = None
     val_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
-    test_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
+    test_fraction: Fraction = 0.2
     split_seed: Annotated[int, Field(ge=0)] = 0
 
 
@@ -38,6 +41,20 @@ class Origin(Spec):
     fingerprint: str
 
 
+class Imported(Spec):
+    """The file of another program that a run was read from, so that nothing was trained here.
+
+    `written_by` is that program with its version, `sha256` of the file, `encoder_end` the layer
+    that was taken for the encoder's last.
+    """
+
+    format: str
+    file: str
+    sha256: str
+    written_by: str
+    encoder_end: str
+
+
 class RunSpec(Spec):
     """Everything that one training was asked to do."""
 
@@ -46,11 +63,21 @@ class RunSpec(Spec):
     data: DataSpec
     encoder: EncoderSpec = ConvSpec()
     objective: ObjectiveSpec = ReconstructSpec()
-    head: HeadSpec | None = None
-    phases: Annotated[tuple[PhaseSpec, ...], Field(min_length=1)]
+    head: HeadSpec | LayersHeadSpec | None = None
+    imported: Imported | None = None
+    phases: tuple[PhaseSpec, ...]
     train: TrainSpec = TrainSpec()
     mode: Mode | None = None
     origin: Origin | None = None
+
+    @field_validator("phases")
+    @classmethod
+    def _trains(cls, phases: tuple[PhaseSpec, ...], info: ValidationInfo) -> tuple[PhaseSpec, ...]:
+        if not phases and not info.data.get("imported"):
+            raise PydanticCustomError(
+                "too_short", "a run that trains has phases", {"min_length": 1}
+            )
+        return phases
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

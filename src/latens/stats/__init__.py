@@ -11,7 +11,9 @@ from latens.stats.inference import (
     mcnemar,
     mean_interval,
     paired_difference,
+    proportion_interval,
     split_paired_difference,
+    within_possible,
 )
 from latens.stats.power import detectable, power_sentence, seeds_needed
 from latens.stats.verdicts import Verdict, sentence, verdict
@@ -30,8 +32,10 @@ __all__ = [
     "mean_interval",
     "paired_difference",
     "power_sentence",
+    "proportion_interval",
     "seeds_needed",
     "sentence",
     "split_paired_difference",
     "verdict",
+    "within_possible",
 ]

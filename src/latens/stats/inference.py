@@ -5,7 +5,7 @@ Accuracies and differences are fractions (0.021), never points. Shapes: S seeds,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -50,6 +50,15 @@ def mean_interval(values: npt.ArrayLike, level: float = 0.95) -> Interval:
     return Interval(mean, mean - half, mean + half, len(values_S))
 
 
+def proportion_interval(right: int, count: int, level: float = 0.95) -> Interval:
+    """The interval of a share such as an accuracy, `right` of `count` >= 1 (Wilson 1927).
+
+    It counts which images the test part happened to hold, and no spread over seeds.
+    """
+    found = stats.binomtest(right, count).proportion_ci(level, method="wilson")
+    return Interval(right / count, float(found.low), float(found.high), count)
+
+
 def paired_difference(a: npt.ArrayLike, b: npt.ArrayLike, level: float = 0.95) -> Difference:
     """Student's paired t-test of ``mean(a - b)``; `a` and `b` are [S], one value a seed, S >= 2.
 
@@ -84,6 +93,14 @@ def crossed_paired_difference(
     if _constant(d_SN):
         return _without_spread(float(d_SN.flat[0]), d_SN.shape[1])
     return _from_t(float(d_SN.mean()), *_crossed(d_SN), level)
+
+
+def within_possible(found: Difference) -> Difference:
+    """A difference of accuracies whose interval ends where differences do, at -1 and 1.
+
+    With two seeds t-intervals reach further.
+    """
+    return replace(found, low=max(-1.0, found.low), high=min(1.0, found.high))
 
 
 def crossed_interval(values: npt.ArrayLike, level: float = 0.95) -> Interval:

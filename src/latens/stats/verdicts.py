@@ -1,21 +1,34 @@
-"""What a comparison comes to: a gain, a loss or no benefit, and the sentence that says so."""
+"""What a comparison comes to: a gain, a loss or neither, and the sentence that says so."""
 
 from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-Verdict: TypeAlias = Literal["gain", "loss", "no benefit"]
+from latens.errors import plural
+
+Verdict: TypeAlias = Literal["gain", "loss", "no benefit", "not shown"]
+ENOUGH = 5  # seeds
 
 
 def verdict(
-    difference: float, low: float, high: float, p_corrected: float, alpha: float = 0.05
+    difference: float,
+    low: float,
+    high: float,
+    p_corrected: float,
+    alpha: float = 0.05,
+    *,
+    seeds: int = ENOUGH,
 ) -> Verdict:
-    """A gain or a loss needs both: p below `alpha` and the whole interval on one side of zero."""
+    """A gain or a loss needs both: p below `alpha` and the whole interval on one side of zero.
+
+    Else it is "no benefit", or with fewer than five `seeds`, which overlook most gains, "not
+    shown".
+    """
     if p_corrected < alpha and low > 0 and difference > 0:
         return "gain"
     if p_corrected < alpha and high < 0 and difference < 0:
         return "loss"
-    return "no benefit"
+    return "no benefit" if seeds >= ENOUGH else "not shown"
 
 
 def sentence(
@@ -28,6 +41,7 @@ def sentence(
     *,
     level: float = 0.95,
     alpha: float = 0.05,
+    seeds: int = ENOUGH,
 ) -> str:
     """The verdict as people read it; differences come as fractions and are told in points.
 
@@ -35,15 +49,19 @@ def sentence(
     'pretraining (two-phase) +2.1 points at 50 labels, 95% interval 1.2 to 3.0, corrected p 0.004'
     >>> sentence("frozen", "all", -0.001, -0.004, 0.002, 0.61)[:49]
     'no benefit shown from pretraining (frozen) at all'
+    >>> sentence("frozen", 50, 0.04, -0.3, 0.38, 0.5, seeds=2)[:59]
+    'not shown with 2 seeds that pretraining (frozen) helps at 5'
     """
     change, lower, upper = _points(difference, low, high)
     sign = "" if change.startswith("-") else "+"
-    at = f"at {labels} {'label' if labels == 1 else 'labels'}"
+    at = f"at {plural(labels, 'label') if isinstance(labels, int) else f'{labels} labels'}"
     opening = {
         "gain": f"pretraining ({mode}) {sign}{change} points {at}",
         "loss": f"pretraining ({mode}) hurts: {sign}{change} points {at}",
         "no benefit": f"no benefit shown from pretraining ({mode}) {at}: {sign}{change} points",
-    }[verdict(difference, low, high, p_corrected, alpha)]
+        "not shown": f"not shown with {plural(seeds, 'seed')} that pretraining ({mode}) helps "
+        f"{at}: {sign}{change} points",
+    }[verdict(difference, low, high, p_corrected, alpha, seeds=seeds)]
     shown_p = _p_text(p_corrected, alpha)
     return f"{opening}, {level * 100:g}% interval {lower} to {upper}, corrected p {shown_p}"
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import torch
 
-from latens.errors import UsageError
+from latens import processes
+from latens.errors import UsageError, plural
 from latens.spec import TrainSpec
 
 
@@ -29,13 +30,15 @@ def place(spec: TrainSpec) -> Placement:
     Raises `UsageError` for a device that this machine does not have.
     """
     device, why = _device(spec.device)
+    device = _of_this_process(device)
     dtype, precisely = _precision(spec.precision, device)
-    if spec.threads:
-        torch.set_num_threads(spec.threads)
+    if spec.threads or processes.local_count() > 1:  # torchrun leaves one thread to a process
+        torch.set_num_threads(spec.threads or _cores() // processes.local_count() or 1)
     if device.type == "cpu":
         keep_memory()
-        threads = torch.get_num_threads()
-        why += f", {threads} thread{'s' if threads > 1 else ''}"
+        why += f", {plural(torch.get_num_threads(), 'thread')}"
+    if processes.count() > 1:
+        why += f" in each of {processes.count()} processes"
     return Placement(device, dtype, f"{why}; {precisely}")
 
 
@@ -73,17 +76,51 @@ def _device(name: str) -> tuple[torch.device, str]:
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda"), f"device cuda ({torch.cuda.get_device_name()})"
-        return torch.device("cpu"), f"device cpu (no GPU found), {os.cpu_count()} cores"
+        cores = plural(os.cpu_count() or 1, "core")
+        return torch.device("cpu"), f"device cpu (no GPU found), {cores}"
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError):
         raise UsageError(
             f"Expected a device that this machine has; got {name!r}.",
-            hint="Use --device auto, cpu or cuda; 'latens doctor' shows what there is.",
+            hint=_instead(name),
             code="bad-device",
         ) from None
     return device, f"device {name} (as asked)"
+
+
+def _of_this_process(device: torch.device) -> torch.device:
+    """Of several processes on a machine each takes the GPU of its own number."""
+    number, count = processes.local_rank(), processes.local_count()
+    if device.type != "cuda" or processes.count() == 1:
+        return device
+    if torch.cuda.device_count() < count or device.index is not None:
+        raise UsageError(
+            f"Expected a GPU for each of {count} processes on this machine; got "
+            f"{device if device.index is not None else torch.cuda.device_count()}.",
+            hint="Start as many processes as there are GPUs, with --device auto or cpu.",
+            code="few-gpus",
+        )
+    torch.cuda.set_device(number)
+    return torch.device("cuda", number)
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # a question of Linux alone
+        return os.cpu_count() or 1
+
+
+def _instead(name: str) -> str:
+    """What to do without a device that was asked for."""
+    if not name.startswith("cuda") or torch.cuda.is_available():
+        return "Use --device auto, cpu or cuda; 'latens doctor' shows what there is."
+    if torch.version.cuda is None:
+        return "Leave --device out: this PyTorch was built for CPUs alone."
+    return "Leave --device out: PyTorch finds no GPU here ('nvidia-smi' tells if the driver does)."
 
 
 def _precision(name: str, device: torch.device) -> tuple[torch.dtype, str]:

@@ -8,6 +8,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from latens.errors import Interrupted
+from latens.runs import commands
 from latens.runs.folder import RunFolder
 
 
@@ -33,17 +34,19 @@ class Interrupt:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def stop_if_asked(self, run: RunFolder | None) -> None:
-        """Raise `Interrupted` if somebody asked to stop."""
-        if self.asked:
-            if run is None:
-                raise Interrupted("Stopped between two steps; nothing of it is on disk.")
-            raise Interrupted(
-                "Stopped between two steps; everything so far is saved.",
-                hint=f"Go on with --resume {run.path}",
-            )
-
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
+
+
+def stop_if(asked: bool, run: RunFolder | None) -> None:
+    """Raise `Interrupted` if somebody asked to stop."""
+    if not asked:
+        return
+    if run is None:
+        raise Interrupted("Stopped between two steps; nothing of it is on disk.")
+    raise Interrupted(
+        "Stopped between two steps; everything so far is saved.",
+        hint=f"Go on with: {commands.resume(run.path, run.spec())}",
+    )

@@ -9,6 +9,9 @@
 Sums stay on the device and are read when something is shown. Order, augmentation and dropout
 follow from (seed, phase, epoch, step), so that a training that is killed and resumed ends with the
 same bits on CPU as one that was not.
+
+With several processes every one of them goes through this file; `world` is what they share: each
+learns from its slice of a batch, and what stops, saves or counts is agreed upon.
 """
 
 from __future__ import annotations
@@ -33,8 +36,9 @@ from latens.train import checkpoint, optimizers, schedules
 from latens.train.average import Average
 from latens.train.clock import Clock
 from latens.train.device import Placement, tiny_is_zero
+from latens.train.distributed import ALONE, World
 from latens.train.finite import failure_noted, finite, refuse_broken
-from latens.train.interrupt import Interrupt
+from latens.train.interrupt import Interrupt, stop_if
 from latens.train.records import EpochRecord, Observer, StepRecord
 from latens.train.state import State
 
@@ -46,7 +50,10 @@ Augment = Callable[[Tensor, float, torch.Generator], Tensor]
 
 @dataclass
 class Training:
-    """Everything a training needs; `run` is None for one that leaves nothing on disk."""
+    """Everything a training needs; `run` is None for one that leaves nothing on disk.
+
+    Of several processes the leader alone has a run and observers.
+    """
 
     model: Model
     objective: Objective
@@ -57,6 +64,7 @@ class Training:
     placement: Placement
     run: RunFolder | None = None
     observers: Sequence[Observer] = ()
+    world: World = ALONE
 
     def batch_size(self, epoch: int) -> int:
         """Images a batch in this epoch of a phase: it may double every so many epochs."""
@@ -88,6 +96,7 @@ def fit(training: Training) -> State:
             checkpoint.restore_optimizer(optimizer, optimizer_tensors)
             optimizer_tensors = {}
             average = Average(t.spec.average, t.model, state)
+            learn = t.world.learner(t.model, t.objective)
             for epoch in range(state.epoch, phase.epochs):
                 _choose_modes(t.model, phase)
                 size, place = t.batch_size(epoch), _place(number, epoch)
@@ -96,7 +105,7 @@ def fit(training: Training) -> State:
                     _set_rate(optimizer, _rate(phase, epoch + step / steps, state))
                     batch = _prepared(t, batch, (number, epoch, step))
                     with torch.autocast(t.placement.device.type, t.placement.dtype, _mixed(t)):
-                        loss, sums = t.objective.step(t.model, batch)
+                        loss, sums = learn(batch)
                     loss.backward()  # type: ignore[no-untyped-call]
                     optimizers.penalise(phase, moving)
                     optimizer.step()
@@ -104,16 +113,17 @@ def fit(training: Training) -> State:
                     average.update()
                     state.totals.add(sums)
                     state.step, state.updates = step + 1, state.updates + 1
-                    stop = clock.show_due() and _tell(t, _step_record(t, state, phase, clock))
-                    if interrupt.asked or clock.save_due():
+                    stop = _show(t, state, phase, clock)
+                    stop, leave, save = t.world.agreed(stop, interrupt.asked, clock.save_due())
+                    if leave or save:
                         _save(t, state, phase, optimizer, clock)
-                        interrupt.stop_if_asked(t.run)
+                        stop_if(leave, t.run)
                     if stop:
                         break
                 if not (stop or _validation_due(t, phase, epoch)):
                     state.epoch, state.step = epoch + 1, 0
                     continue
-                train = finite(state.totals.read(), phase, epoch)
+                train = finite(t.world.merged(state.totals).read(), phase, epoch)
                 rate = _rate(phase, epoch + (state.step - 1) / steps, state)
                 seconds = time.perf_counter() - started
                 speed = (state.step - first) / steps * t.batches.examples / seconds
@@ -126,7 +136,7 @@ def fit(training: Training) -> State:
                     speed, rate, train, val,
                 )  # fmt: skip
                 _write(t, record)
-                stop = _tell(t, record) or stop
+                (stop,) = t.world.agreed(_tell(t, record) or stop)
                 state.begin_epoch(epoch + 1)
                 if stop or _patience_is_over(t, state):
                     break
@@ -135,6 +145,7 @@ def fit(training: Training) -> State:
             _save(t, state, phase, None, clock)
             if stop:
                 break
+        stop_if(t.world.agreed(interrupt.asked)[0], t.run)  # else a search went on
     return state
 
 
@@ -148,20 +159,20 @@ def validate(training: Training) -> dict[str, float]:
     t.model.eval()
     totals = Totals()
     with _random_apart(t):
-        for number, batch in enumerate(t.validation.in_order()):
+        for number in t.world.mine(len(t.validation)):
             torch.manual_seed(fold(t.spec.seed, "validation", number))
             with torch.autocast(t.placement.device.type, t.placement.dtype, _mixed(t)):
-                totals.add(t.objective.step(t.model, batch).sums)
-    return totals.read()
+                totals.add(t.objective.step(t.model, t.validation.at(number)).sums)
+    return t.world.merged(totals).read()
 
 
 def _start(t: Training) -> tuple[State, dict[str, Tensor]]:
+    state, tensors = State(keep=t.spec.keep), dict[str, Tensor]()
     if t.run and checkpoint.newest(t.run):
         state, tensors = checkpoint.restore(t.run, t.model)
         device = t.placement.device
         state.totals.sums = {n: s.to(device) for n, s in state.totals.sums.items()}
-        return state, tensors
-    return State(keep=t.spec.keep), {}
+    return t.world.begun(t.model, state, tensors)
 
 
 def _moving(model: Model, phase: PhaseSpec) -> list[torch.nn.Parameter]:
@@ -224,12 +235,15 @@ def _random_apart(t: Training) -> AbstractContextManager[None]:
     return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 
-def _step_record(t: Training, state: State, phase: PhaseSpec, clock: Clock) -> StepRecord:
+def _show(t: Training, state: State, phase: PhaseSpec, clock: Clock) -> bool:
+    """Tell the observers how far it is, every so often; True if one of them asks to stop."""
+    if not (t.world.leads and clock.show_due()):
+        return False
     steps = t.batches.steps(t.batch_size(state.epoch))
-    return StepRecord(
+    return _tell(t, StepRecord(
         phase.name, len(t.phases), state.epoch + 1, phase.epochs, state.step, steps,
         clock.elapsed(), finite(state.totals.read(), phase, state.epoch),
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def _write(t: Training, record: EpochRecord) -> None:
@@ -287,6 +301,7 @@ def _save(
     clock: Clock,
 ) -> None:
     state.seconds = clock.elapsed()
+    state.totals = t.world.kept_once(t.world.merged(state.totals))
     if t.run:
         refuse_broken(t.model, phase)
         checkpoint.save_checkpoint(t.run, state, t.model, optimizer)

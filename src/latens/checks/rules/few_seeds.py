@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from latens.checks.context import Context
 from latens.data.finding import Finding
+from latens.errors import plural
 
 ENOUGH = 5
 
@@ -15,6 +16,6 @@ def check(context: Context) -> Finding | None:
     return Finding(
         "few-seeds",
         "warning",
-        f"The comparison has {count} {'seed' if count == 1 else 'different seeds'}; its intervals "
+        f"The comparison has {plural(count, 'seed', 'different seeds')}; its intervals "
         f"are wide and unsure. Use --seeds {ENOUGH} or more.",
     )

@@ -13,6 +13,14 @@ def check(context: Context) -> Finding | None:
         return None
     if context.test_index is None or comparable(context):
         return None
+    before = context.pretrain_spec
+    if before is not None and before.imported is not None:
+        return Finding(
+            "pretraining-unchecked",
+            "warning",
+            f"The encoder came from {before.imported.file}, which does not say on which images it "
+            "was trained: whether test images were among them could not be checked.",
+        )
     return Finding(
         "pretraining-unchecked",
         "warning",

@@ -19,5 +19,11 @@ def check(context: Context) -> Finding | None:
         "wide-code",
         "warning",
         f"The code has {context.code_size:,} numbers for an image of {context.pixels:,}: it can "
-        "copy the image, so a small error shows no learning. Choose a smaller --latent.",
+        f"copy the image, so a small error shows no learning.{_mend(context)}",
     )
+
+
+def _mend(context: Context) -> str:
+    """What one can do about it; a network from elsewhere is as it is."""
+    elsewhere = context.spec is not None and context.spec.imported is not None
+    return "" if elsewhere else " Choose a smaller --latent."

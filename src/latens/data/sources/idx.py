@@ -31,6 +31,7 @@ DESCRIPTION = "IDX files as MNIST's (one file or the folder of four, plain or gz
 _UINT8 = 0x08
 _HEADER = 4 + 4 * 4  # bytes of the longest header: four axes
 _TYPES = {0x08: "uint8", 0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float", 0x0E: "double"}
+ROLES = ("train images", "train labels", "test images", "test labels")
 _NAME = re.compile(r"(train|t10k|test)[-_.]?(images|labels).*?(idx|ubyte)", re.IGNORECASE)
 
 # The published Fashion-MNIST has its class names on a web page only: we know it by its labels.
@@ -76,7 +77,7 @@ def matches(files: list[str]) -> bool:
 
 def read_tree(tree: Tree) -> ImageSet:
     """The four files, wherever they lie in a folder or archive; the test part may be missing."""
-    found = _by_role(tree.files())
+    found = by_role(tree.files())
     if "train images" not in found:
         raise _missing(tree.path, "train-images-idx3-ubyte")
     images = [_images(tree.read(found["train images"]), found["train images"])]
@@ -205,7 +206,7 @@ def _sibling(path: Path) -> Path | None:
     return next((file for file in files if file.is_file()), None)
 
 
-def _by_role(files: list[str]) -> dict[str, str]:
+def by_role(files: list[str]) -> dict[str, str]:
     """``{"train images": name, ...}``; of a plain and a gzip file of one role the plain one."""
     found: dict[str, str] = {}
     for file in sorted(files, key=lambda file: (file.endswith(".gz"), file)):

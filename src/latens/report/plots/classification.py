@@ -176,14 +176,11 @@ def _grid(kind: str, names: list[str], arrays: dict[str, npt.NDArray[Any]]) -> F
         pictures.put(ax, image, sheet.corner(row, column), cell)
         said, true, sure = _prediction(int(index), names, arrays)
         x, y = sheet.under(row, column)
-        first: dict[str, Any] = {
-            "color": style.VERMILLION if kind == "wrong" else style.BLUE,
-            "fontsize": 7.5,
-        }
-        ax.text(x, y, f"{said}  {sure}", ha="center", va="top", **first)
-        if kind == "wrong":
-            text = f"is {true}"
-            ax.text(x, y + 0.13, text, ha="center", va="top", fontsize=7.5, color=style.MUTED)
+        colour = style.VERMILLION if kind == "wrong" else style.BLUE
+        told = [(f"{said}  {sure}", colour), (f"is {true}", style.MUTED)]
+        for line, (text, ink) in enumerate(told[: 2 if kind == "wrong" else 1]):
+            look: dict[str, Any] = {"color": ink, "fontsize": pictures.fitting(text, cell[0])}
+            ax.text(x, y + 0.13 * line, text, ha="center", va="top", **look)
     return figure
 
 
@@ -194,5 +191,5 @@ def _prediction(
     chances = arrays["probabilities"][index]
     said = int(np.argmax(chances))
     true = int(arrays["labels"][index])
-    name = {number: style.label(text, 12) for number, text in enumerate(names)}
+    name = {number: style.label(text, 14) for number, text in enumerate(names)}
     return name.get(said, f"{said}"), name.get(true, f"{true}"), words.percent(chances[said], 0)

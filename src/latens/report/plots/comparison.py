@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from latens.report import style, words
 
@@ -68,7 +67,7 @@ def _arms(arms: list[dict[str, Any]]) -> Figure:
             _arm(ax, y, name, arm)
     ax.set_xlabel("test accuracy")
     ax.margins(x=0.06)
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{100 * x:.4g}%"))
+    style.value_ticks(ax.xaxis, "%")
     return figure
 
 
@@ -111,5 +110,5 @@ def _differences(comparisons: list[dict[str, Any]]) -> Figure:
     ax.set_xlabel("points of test accuracy, against training from scratch")
     low, high = ax.get_xlim()
     ax.set_xlim(min(low, -0.005), max(high, 0.005))  # a zero line at the very edge is not seen
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: words.points(x, 2).replace(".00", "")))
+    style.difference_ticks(ax.xaxis, 100)
     return figure

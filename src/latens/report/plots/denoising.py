@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from latens.report import pictures, style
 
 CAPTIONS = {
-    "quality": "Likeness to the clean image as more noise is put on it, higher is better: PSNR in "
-    "decibels, averaged over images, and structural similarity (SSIM), which is 1 for equal "
+    "quality": "Likeness to the clean image as more noise is put on it, higher is better: PSNR of "
+    "the mean squared error, in decibels, and structural similarity (SSIM), which is 1 for equal "
     "images. Untouched images have no finite PSNR and no point there.",
     "pictures": "The same images under more and more noise, of the strength above each column, "
     "and below each what the denoiser made of it.",

@@ -56,8 +56,8 @@ def _numbers(record: dict[str, Any]) -> list[str]:
 def _panels(records: list[dict[str, Any]], keys: list[str]) -> Figure:
     figure = style.figure(0.9 + 2.4 * len(keys))
     panels = figure.subplots(len(keys), 1, sharex=True, squeeze=False)[:, 0]
-    for ax, key in zip(panels, keys, strict=True):
-        _panel(ax, records, key)
+    for number, (ax, key) in enumerate(zip(panels, keys, strict=True)):
+        _panel(ax, records, key, up=1.0 if number or len(_starts(records)) < 2 else 1.09)
     panels[-1].set_xlabel("epoch")
     panels[-1].xaxis.set_major_locator(
         MaxNLocator(8, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10])
@@ -66,7 +66,8 @@ def _panels(records: list[dict[str, Any]], keys: list[str]) -> Figure:
     return figure
 
 
-def _panel(ax: Axes, records: list[dict[str, Any]], key: str) -> None:
+def _panel(ax: Axes, records: list[dict[str, Any]], key: str, up: float) -> None:
+    """One metric; the legend stands `up` so many heights, above the names of the phases."""
     epochs = through_all(records)
     curves = {part: _curve(records, part, key) for part in ("train", "val")}
     marker = "o" if len(records) <= 12 else ""
@@ -79,8 +80,8 @@ def _panel(ax: Axes, records: list[dict[str, Any]], key: str) -> None:
     known = np.concatenate(list(curves.values()))
     _scale(ax, known[np.isfinite(known)], key)
     _mark_best(ax, epochs, curves["val"], key)
-    if np.isfinite(known).any():
-        ax.legend(loc="best")
+    if np.isfinite(known).any():  # above the panel, where no curve can be below it
+        ax.legend(loc="lower left", bbox_to_anchor=(0, up), ncols=2, borderaxespad=0.1)
 
 
 def through_all(records: list[dict[str, Any]]) -> npt.NDArray[np.int64]:
@@ -134,7 +135,7 @@ def _mark_best(ax: Axes, epochs: npt.NDArray[np.int64], curve: Curve, key: str) 
 
 def _phases(panels: npt.NDArray[Any], records: list[dict[str, Any]]) -> None:
     """Shade every second phase and name each, where there is more than one."""
-    starts = [i for i, record in enumerate(records) if not i or _phase(record, records[i - 1])]
+    starts = _starts(records)
     if len(starts) < 2:
         return
     epochs = through_all(records)
@@ -146,6 +147,11 @@ def _phases(panels: npt.NDArray[Any], records: list[dict[str, Any]]) -> None:
                 ax.axvspan(start + 0.5, end + 0.5, color=style.FAINT, alpha=0.4, lw=0, zorder=0)
         look = {"transform": panels[0].get_xaxis_transform(), "color": style.MUTED, "fontsize": 9}
         panels[0].text(start + 0.5, 1.02, style.label(PHASES.get(name, name)), va="bottom", **look)
+
+
+def _starts(records: list[dict[str, Any]]) -> list[int]:
+    """The first record of each phase."""
+    return [i for i, record in enumerate(records) if not i or _phase(record, records[i - 1])]
 
 
 def _phase(record: dict[str, Any], before: dict[str, Any]) -> bool:
