@@ -10,8 +10,8 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.installed  ## pretrain, reuse, compare on 1,797 real digits: under a minute
 	$(BIN)/latens demo --out demo-out
 
-test: $(VENV)/.installed-dev  ## the whole test suite
-	$(BIN)/python -m pytest
+test: $(VENV)/.installed-dev  ## the whole test suite, one test at a time on each core
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 check: $(VENV)/.installed-dev  ## what the tests do not see: style and types
 	$(BIN)/ruff check .

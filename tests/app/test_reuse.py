@@ -215,4 +215,5 @@ def test_an_unfinished_run_is_not_taken_for_a_trained_one(tmp_path: Path) -> Non
             with pytest.raises(LatensError) as caught:
                 use()
             assert caught.value.code == "unfinished-run"
-            assert f"latens {task} --resume {out}" in caught.value.hint
+            # made from arrays: whoever goes on must say where they are
+            assert f"latens {task} IMAGES.npz --resume {out}" in caught.value.hint

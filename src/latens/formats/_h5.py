@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from latens.errors import DataError, UsageError
 
-PATIENCE = 60.0  # seconds, and one more for each
+PATIENCE = 30.0  # seconds, and one more for each
 RATE = 10e6  # bytes
 APART = Path(__file__).with_name("_h5_apart.py")
 

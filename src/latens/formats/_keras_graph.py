@@ -1,8 +1,7 @@
 """The description of a Keras model, as Keras 2 and 3 write it, turned into its layers in a row.
 
 Nothing in it is executed: a layer is its class's name and plain settings. Models inside models are
-opened up. What branches is read where it comes together again by addition (a residual block), or
-as means beside maxima; anything else that merges is refused by name.
+opened up.
 """
 
 from __future__ import annotations
@@ -10,40 +9,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from latens.errors import DataError
+from latens.formats._keras_row import MOST, Node, bad, in_a_row
 
 LARGEST = 1 << 24  # bytes of a description; real ones have some kilobytes a layer
 DEEPEST = 20  # models inside models
-MOST = 5_000  # layers
 MODELS = ("Sequential", "Functional", "Model")
-MERGE = (
-    "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot",
-    "Attention", "MultiHeadAttention",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Node:
-    """One layer of the file.
-
-    Attributes:
-        key: its name, after those of the models around it: "decoder/conv2d".
-        kind: Keras's name of its class. `config` its settings.
-        inputs: the keys of those that it reads.
-        names: as `key`, in parts. `stored`: where newer files keep its weights.
-        inner: of a residual block, the layers between.
-    """
-
-    key: str
-    kind: str
-    config: Mapping[str, Any]
-    inputs: tuple[str, ...]
-    names: tuple[str, ...]
-    stored: str
-    inner: tuple[Node, ...] = ()
 
 
 @dataclass
@@ -78,15 +52,6 @@ def parse(text: str) -> dict[str, Any]:
     return value
 
 
-def bad(why: str) -> DataError:
-    """The error for a description that makes no sense."""
-    return DataError(
-        f"Expected the description of a Keras model; {why}.",
-        hint="Save the model again with model.save(FILE).",
-        code="bad-description",
-    )
-
-
 def unravel(model: Mapping[str, Any]) -> tuple[tuple[int | None, ...], list[Node]]:
     """The shape of one input (without the batch) and the layers from the image on.
 
@@ -96,7 +61,8 @@ def unravel(model: Mapping[str, Any]) -> tuple[tuple[int | None, ...], list[Node
     graph = _Graph()
     try:
         start, end, shape = _model(graph, model, (), "", None, 0)
-        chain = _chain(graph, graph.real(start), graph.real(end))
+        inputs = {key: [graph.real(i) for i in node.inputs] for key, node in graph.nodes.items()}
+        chain = in_a_row(graph.nodes, inputs, graph.real(start), graph.real(end))
     except (KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise bad("a part of it is missing or of another form") from error
     if shape is None:
@@ -231,89 +197,6 @@ def _add(
         raise bad(f"two layers are called {key}")
     graph.nodes[key] = Node(key, kind, layer["config"], inputs, path, f"{stored}/vars")
     return key, None
-
-
-def _chain(graph: _Graph, start: str, end: str) -> list[Node]:
-    """The layers between, which must be in a row; residual blocks are one each."""
-    inputs = {key: [graph.real(i) for i in node.inputs] for key, node in graph.nodes.items()}
-    readers = _readers(inputs, start, end)
-    return list(_walk(graph, readers, inputs, start, end))
-
-
-def _readers(inputs: Mapping[str, list[str]], start: str, end: str) -> dict[str, list[str]]:
-    """Who reads each key, among those that the end depends on."""
-    needed, waiting = {end}, [end]
-    while waiting:
-        for key in inputs[waiting.pop()]:
-            if key not in needed:
-                needed.add(key)
-                waiting.append(key)
-    if start not in needed:
-        raise bad("its output does not depend on its input")
-    readers: dict[str, list[str]] = {key: [] for key in needed}
-    for key in needed:
-        for source in inputs[key]:
-            readers[source].append(key)
-    return readers
-
-
-def _walk(
-    graph: _Graph, readers: Mapping[str, list[str]], inputs: Mapping[str, list[str]], here: str,
-    end: str,
-) -> Iterator[Node]:  # fmt: skip
-    steps = 0
-    while here != end:
-        steps += 1
-        following = readers[here]
-        if steps > MOST or not following:
-            raise bad("its layers go round in a circle")
-        if len(following) == 1 and len(inputs[following[0]]) == 1:
-            node = graph.nodes[following[0]]
-        elif len(following) == 2:
-            node = _joined(graph, readers, inputs, here, following)
-        else:
-            raise _merge(graph, readers, inputs, here)
-        yield node
-        here = node.key
-
-
-def _joined(
-    graph: _Graph, readers: Mapping[str, list[str]], inputs: Mapping[str, list[str]], fork: str,
-    following: list[str],
-) -> Node:  # fmt: skip
-    """What two ways from a fork come together in: a residual block, or means beside maxima."""
-    kinds = [graph.nodes[key].kind for key in following]
-    for key, other in (following, following[::-1]):
-        node = graph.nodes[key]
-        if node.kind == "Add" and fork in inputs[key] and len(inputs[key]) == 2:
-            last = next(i for i in inputs[key] if i != fork)
-            first = graph.nodes[other]
-            if inputs[other] == [fork]:
-                rest = [] if other == last else _walk(graph, readers, inputs, other, last)
-                return replace(node, kind="Residual", inner=(first, *rest))
-    after = {reader for key in following for reader in readers[key]}
-    if sorted(kinds) == ["GlobalAveragePooling2D", "GlobalMaxPooling2D"] and len(after) == 1:
-        node = graph.nodes[after.pop()]
-        order = [graph.nodes[i].kind for i in inputs[node.key]]
-        if node.kind == "Concatenate" and order == ["GlobalAveragePooling2D", "GlobalMaxPooling2D"]:
-            return replace(node, kind="MeanMax", config=graph.nodes[following[0]].config)
-    raise _merge(graph, readers, inputs, fork)
-
-
-def _merge(
-    graph: _Graph, readers: Mapping[str, list[str]], inputs: Mapping[str, list[str]], fork: str
-) -> DataError:
-    """The error for a network that is no row of layers, with the layer where ways meet."""
-    meets = [key for key in readers if len(inputs[key]) > 1]
-    named = next((k for k in meets if graph.nodes[k].kind in MERGE), meets[0] if meets else fork)
-    node = graph.nodes[named]
-    return DataError(
-        f"Expected layers in a row; in this model ways branch after {fork!r} and meet in the "
-        f"{node.kind} layer {named!r}.",
-        hint="latens reads chains, with residual blocks x + f(x) in them: import a part of the "
-        "model that is one.",
-        code="merge-layer",
-    )
 
 
 def _name(layer: Mapping[str, Any]) -> str:

@@ -12,12 +12,12 @@ from pathlib import Path
 from torch import nn
 
 from latens.errors import DataError, UsageError
-from latens.formats import _h5, _keras_graph, _keras_layers, _keras_weights, _zip
+from latens.formats import _h5, _keras_graph, _keras_layers, _keras_row, _keras_weights, _zip
 from latens.formats._chain import Chain, weighted
-from latens.formats._keras_graph import Node
-from latens.formats._keras_layers import Here
+from latens.formats._keras_entries import class_name
+from latens.formats._keras_row import Node
+from latens.formats._keras_settings import Here
 from latens.formats._keras_weights import Wanted
-from latens.formats._keras_write import class_name
 from latens.nn.chain.shapes import Shape, step
 from latens.spec.layers import Layer, Order, ResidualLayer, every
 
@@ -88,7 +88,7 @@ def _described(
         back = {"kind": "reshape", "shape": image, "order": order}
         found.append(_keras_layers.made("images", back))
     if not found:
-        raise _keras_graph.bad("it has no layers")
+        raise _keras_row.bad("it has no layers")
     return _Described(image, tuple(found), maker.nodes, ends)
 
 
@@ -155,7 +155,7 @@ def _sized(shape: Axes, order: Order, size: tuple[int, int] | None) -> tuple[int
     first = 1 if len(shape) == 3 and order == "first" else 0
     axes[first : first + 2] = size
     if None in axes:
-        raise _keras_graph.bad(f"its images have the shape {shape}")
+        raise _keras_row.bad(f"its images have the shape {shape}")
     return tuple(n for n in axes if n is not None)
 
 

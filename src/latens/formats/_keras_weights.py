@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from latens.errors import DataError
 from latens.formats import _h5
 from latens.formats._chain import Array
-from latens.formats._keras_graph import Node
+from latens.formats._keras_row import Node
 from latens.nn.chain.shapes import Shape
 
 _NAMES = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
