@@ -183,7 +183,8 @@ def _statistics(x: Tensor, group: dist.ProcessGroup) -> tuple[Tensor, Tensor, fl
 
     Slices merge as in Chan et al. 1979: the variance within them, and that of their means.
     """
-    mean_C, var_C = torch.ops.aten.batch_norm_update_stats(x.float(), None, None, 0.0)
+    precise = x.float() if x.dtype.itemsize < 4 else x
+    mean_C, var_C = torch.ops.aten.batch_norm_update_stats(precise, None, None, 0.0)
     here = torch.cat([mean_C, var_C, mean_C.new_tensor([x[:, 0].numel()])])
     rows = [torch.empty_like(here) for _ in range(group.size())]
     dist.all_gather(rows, here, group=group)
@@ -224,7 +225,7 @@ class _BatchNorm(torch.autograd.Function):
         grad_x, grad_weight_C, grad_bias_C = torch.ops.aten.native_batch_norm_backward(
             grads[0], x, weight_C, mean_C, var_C, None, None, False, ctx.eps, [True] * 3
         )
-        sums = torch.cat([grad_weight_C, grad_bias_C]).float()
+        sums = torch.cat([grad_weight_C, grad_bias_C])
         dist.all_reduce(sums, group=ctx.group)
         by_weight_C, by_bias_C = (sums / ctx.count).chunk(2)
         inverse_C = (var_C + ctx.eps).rsqrt()
