@@ -253,6 +253,13 @@ def test_many_missing_classes_are_not_all_listed() -> None:
     assert "kind6 and 2 more" in finding.message and "kind8" not in finding.message
 
 
+def test_a_part_that_was_left_empty_on_purpose_misses_no_class() -> None:
+    none = np.array([], dtype=np.int64)
+    whole = np.arange(len(image_set()))
+    check = catalog.load(ROOM, "class_missing").check
+    assert check(Context(images=image_set(), train_index=whole, test_index=none)) is None
+
+
 def test_equal_bytes_of_another_shape_are_other_images() -> None:
     flat = ImageSet(np.zeros((1, 1, 8, 8), dtype=np.uint8))
     long = ImageSet(np.zeros((1, 1, 4, 16), dtype=np.uint8))

@@ -75,6 +75,13 @@ def test_booleans_and_long_identifiers_stay_text(file: Path) -> None:
     assert column(table, "id") == ["12345678901234567890", "1"]
 
 
+def test_one_slip_among_numbers_is_told(file: Path) -> None:
+    table = read(file, "rate,kind\n0.1,a\n0.o1,b\n0.001,c\n")
+    assert column(table, "rate") == ["0.1", "0.o1", "0.001"]
+    assert [note for note in table.notes if "'0.o1'" in note and "rate" in note]
+    assert len(table.notes) == 1, "a column of words is no slip"
+
+
 def test_names_are_made_different_and_said(file: Path) -> None:
     table = read(file, "loss,loss,,a,\n1,2,3,4,\n")
     assert [c.name for c in table.columns] == ["loss", "loss (2)", "column 3", "a"]

@@ -76,6 +76,7 @@ def test_the_type_of_the_option_decides_over_how_a_range_is_written() -> None:
         ("0..1:logs", "bad-range", "log or a step above 0 after the range of x; got 'logs'"),
         ("0..1:0", "bad-range", "log or a step"),
         ("0..1:-0.5", "bad-range", "log or a step"),
+        ("1e-4:1e-2", "bad-range", "a range of x with two dots; got 1e-4:1e-2"),
         ("0..1:1e-9", "grid-too-large", "at most 2,000 steps of x"),
     ],
 )

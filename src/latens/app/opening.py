@@ -91,8 +91,10 @@ def require_same_data(run: RunFolder, images: ImageSet) -> None:
     before = run.environment().get("data_fingerprint")
     if before != images.fingerprint:
         raise RunError(
-            f"Expected the images that {run.path} was trained on (fingerprint {str(before)[:12]}); "
+            f"Expected the images that {run.path} was made with (fingerprint {str(before)[:12]}); "
             f"{images.name} has fingerprint {images.fingerprint[:12]}.",
-            hint="Put the original files back, or train anew.",
+            hint="Import the Keras file again, with --data or without: then it takes any images."
+            if run.spec().get("imported")
+            else "Put the original files back, or train anew.",
             code="other-data",
         )

@@ -89,7 +89,7 @@ def answer(
         importance=weights,
         csv=str(table_csv.write_csv(table, run.path / "trials.csv")),
         page=_draw(run, table, weights, score, spec) if "complete" in states else "",
-        next=_next(run, spec, best),
+        next=_next(run, spec, best, all(slot.done for slot in slots.values())),
     )
     if all(slot.done for slot in slots.values()):  # a result is what tells that a run is finished
         run.write_result("sweep", found.to_dict(), {})
@@ -178,7 +178,9 @@ def _draw(
     return str(page)
 
 
-def _next(run: RunFolder, spec: SweepSpec, best: int | None) -> str:
+def _next(run: RunFolder, spec: SweepSpec, best: int | None, done: bool) -> str:
+    if not done:
+        return f"latens sweep --resume {quote(str(run.path))}"
     if best is None:
         return f"latens {spec.trains} {quote(spec.data['source'])}"
     path = run.path / "trials" / f"{best:04d}"

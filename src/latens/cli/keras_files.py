@@ -24,7 +24,8 @@ def import_keras(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A .keras or .h5 file.")],
     out: o.Out = None,
     data: Annotated[
-        str | None, typer.Option(help="The images that it is for; it can be evaluated on others.")
+        str | None,
+        typer.Option(help="The images that it is for; without it 'evaluate --data' takes any."),
     ] = None,
     encoder_end: Annotated[
         str | None,

@@ -142,6 +142,10 @@ def report(run: o.RunPath, json: o.Json = False) -> None:
             page = str(build(folder, progress=watch.progress))
     figures = sorted(str(file) for file in folder.report_dir.glob("*.png"))
     screen.document({"run": str(run), "page": page, "figures": figures})
+    if not page:
+        screen.plain("There is nothing to draw yet: no trial is complete.")
+        screen.next(f"latens sweep --resume {quote(str(run))}")
+        return
     screen.plain(f"Report: {page}")
     for figure in figures:
         screen.plain(f"Figure: {figure}")

@@ -214,7 +214,8 @@ def _show(screen: Screen, result: Any) -> None:
     for cost, numbers in result.fronts.items():
         what = {"seconds": "time", "code": "code width"}[cost]
         listed = ", ".join(map(str, numbers))
-        screen.plain(f"Front of {result.score} against {what}: trials {listed or 'none yet'}")
+        if listed:
+            screen.plain(f"Front of {result.score} against {what}: trials {listed}")
     if result.importance:
         shares = ", ".join(f"{name} {share:.0%}" for name, share in result.importance.items())
         screen.plain(f"Where scores differ (importance): {shares}")

@@ -47,8 +47,9 @@ def read_csv(file: Path) -> Table:
     columns = [
         _column(name, [row[place] for row in rows], file.name) for place, name in enumerate(names)
     ]
+    odd = tuple(note for column, cells in columns for note in _odd_ones(column, cells))
     values = zip(*(cells for _, cells in columns), strict=True)
-    return Table(tuple(column for column, _ in columns), list(values), notes)
+    return Table(tuple(column for column, _ in columns), list(values), (*notes, *odd))
 
 
 def write_csv(table: Table, file: Path) -> Path:
@@ -180,6 +181,15 @@ def _column(name: str, cells: list[str], file: str) -> tuple[Column, list[Value]
     # A score on a log axis is for people to choose; parameters are searched on one.
     log = kind == "number" and role != "other" and wants_log(values)
     return Column(name, role, kind, log, goal), values
+
+
+def _odd_ones(column: Column, cells: list[Value]) -> list[str]:
+    """A note on a column of numbers that one slip of the hand has made a column of text."""
+    texts = [cell for cell in cells if isinstance(cell, str)]
+    odd = {cell for cell in texts if isinstance(_number(cell), str)}
+    if column.kind != "text" or len(odd) != 1 or len(texts) < 3 or texts.count(*odd) > 1:
+        return []
+    return [f"The column {column.name} is text because of {odd.pop()!r} among its numbers."]
 
 
 def _numbers(name: str, cells: Iterable[str], file: str) -> list[Value] | None:

@@ -27,6 +27,7 @@ Label: TypeAlias = bool | int | float | str | None
 """What Optuna stores of a value: a scalar of JSON."""
 MANY = 2_000  # points of a grid or steps of a range; more is a slip of the hand
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_COLON = re.compile(rf"\s*{_NUMBER}\s*:\s*{_NUMBER}\s*(?::.*)?")
 _RANGE = re.compile(rf"\s*({_NUMBER})\s*\.\.\s*({_NUMBER})\s*(?::\s*(.*?)\s*)?")
 
 
@@ -118,6 +119,12 @@ def parse(
     found = _RANGE.fullmatch(text)
     if found:
         return _range(name, found[1], found[2], found[3] or "", whole)
+    if _COLON.fullmatch(text):
+        raise UsageError(
+            f"Expected a range of {name} with two dots; got {text}.",
+            hint=f"Use {name}={text.replace(':', '..', 1)}.",
+            code="bad-range",
+        )
     texts = _split(text)
     values = [read(each) for each in texts]
     return choices(name, texts, values)

@@ -22,7 +22,9 @@ def check(context: Context) -> Finding | None:
     learned = context.train_index if context.labelled_index is None else context.labelled_index
     parts = {"labelled training": learned, "test": context.test_index}
     missing = {
-        name: _missing(context.images, index) for name, index in parts.items() if index is not None
+        name: _missing(context.images, index)
+        for name, index in parts.items()
+        if index is not None and len(index)  # a part that was left empty on purpose is none
     }
     told = [f"no {part} image of {_listed(names)}" for part, names in missing.items() if names]
     if not told:
