@@ -420,7 +420,8 @@ def test_a_worker_without_the_folder_keeps_runs_of_its_own(
     monkeypatch.chdir(tmp_path)
     told: list[str] = []
     done = worker.worker(url, "far", tell=told.append, machine={"threads": 1, "device": None})
-    assert "is not on this machine" in told[0] and done.folder == "runs/far"
+    assert told[0].startswith("Asking sqlite:") and told[0].endswith(" for far")
+    assert "is not on this machine" in told[1] and done.folder == "runs/far"
     assert (tmp_path / "runs/far/trials/0001/results/training.json").exists()
 
 

@@ -48,6 +48,7 @@ def worker(
     Raises:
         UsageError: no such study. RunError: nobody answers at `storage`, or other images.
     """
+    tell(f"Asking {stores.shown(storage)} for {study}")
     store = _connect(storage)
     found = _load(store, storage, study)
     attr = found.user_attrs.get(ATTR)
@@ -110,7 +111,7 @@ def _connect(url: str) -> Storage:
     if address.get_backend_name() == "sqlite" and not Path(str(address.database)).is_file():
         raise RunError(
             f"Expected the file of a sweep; there is none at {address.database}.",
-            hint="It is trials.db in the sweep's folder.",
+            hint="Check the path; of a sweep without --storage it is trials.db in its folder.",
             code="no-storage",
         )
     return stores.connect(url)
