@@ -45,6 +45,14 @@ def test_a_folder_takes_the_page(file: Path) -> None:
     assert Path("pages/my trials.html").is_file()
 
 
+def test_a_name_may_hold_a_colon(file: Path) -> None:
+    file.write_text("loss:train,lr\n1,2\n2,3\n")
+    assert latens("parallel", file, "--metric", "loss:train", "--json").document["score"] == (
+        "loss:train"
+    )
+    assert "Did you mean loss:train" in latens("parallel", file, "--metric", "los:train").err
+
+
 def test_what_was_renamed_is_told(file: Path) -> None:
     file.write_text("loss,loss\n1,2\n")
     assert "one is called loss (2) here" in latens("parallel", file).out
@@ -56,6 +64,8 @@ def test_what_was_renamed_is_told(file: Path) -> None:
         ([], 2, "Expected FILE.csv; got none"),
         (["none.csv"], 3, "nothing is there"),
         (["my trials.csv", "--metric", "los"], 2, "Did you mean loss"),
+        (["my trials.csv", "--metric", "acuracy:mx"], 2, "min or max after acuracy:; got mx"),
+        (["my trials.csv", "--metric", "loss:"], 2, "min or max after loss:; got nothing"),
         (["my trials.csv", "--metric", "note"], 2, "note, which holds text"),
         (["my trials.csv", "--log", "note"], 2, "note, which holds text"),
         (["my trials.csv", "--out", "my trials.csv"], 2, "another file than the table"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,22 @@ def test_the_matrix_needs_two_columns_that_differ() -> None:
     assert matrix(odd()["constant"], {}) is None
     made = matrix(usual(), {"filters": 0.9})
     assert made is not None and made.axes[0].get_ylabel() == "filters"
+
+
+def test_every_row_and_column_of_the_matrix_is_named_on_one_line() -> None:
+    made = matrix(usual(), {})
+    assert made is not None
+    made.draw_without_rendering()
+    side = round(len(made.axes) ** 0.5)
+    left, below = made.axes[::side], made.axes[-side:]
+    assert all(list(ax.get_yticks()) for ax in left) and all(list(ax.get_xticks()) for ax in below)
+    assert np.ptp([ax.yaxis.label.get_window_extent().x0 for ax in left]) < 1
+    assert np.ptp([ax.xaxis.label.get_window_extent().y1 for ax in below]) < 1
+    gaps = np.diff([ax.get_position().x0 for ax in below])
+    assert np.ptp(gaps) < 0.01
+    for ax in below:
+        boxes = [word.get_window_extent() for word in ax.get_xticklabels()]
+        assert not any(a.overlaps(b) for a, b in itertools.pairwise(boxes))
 
 
 def test_the_best_so_far_never_gets_worse() -> None:

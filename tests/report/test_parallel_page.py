@@ -5,11 +5,14 @@ Every test ends by asking that nothing went wrong in the console and that no req
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import pytest
-from browser import Open
+from browser import Open, Opened
 from table_examples import usual
+
+from latens.report.table import Goal, Table
 
 # ---- brushes ------------------------------------------------------------------------------------
 
@@ -187,6 +190,45 @@ def test_a_rectangle_in_the_scatter_matrix_brushes_both_columns(show: Open) -> N
     page.page.locator("#matrix-columns label").get_by_text("seconds").click()
     page.settle()
     assert area.bounding_box()["height"] != box["height"] or page.painted("#matrix .over") >= 0
+
+
+# What a canvas is told to write, with the box of each word (horizontal words only).
+HEAR = """() => {
+  window.written = [];
+  const write = CanvasRenderingContext2D.prototype.fillText;
+  CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+    const {width} = this.measureText(text);
+    const left = {center: x - width / 2, right: x - width}[this.textAlign] ?? x;
+    const turned = this.getTransform().b !== 0;
+    if (!turned) window.written.push([this.canvas.parentNode.parentNode.id, text, left, width, y]);
+    return write.call(this, text, x, y);
+  };
+}"""
+
+
+def written(page: Opened, where: str) -> list[tuple[str, float, float, float]]:
+    """Word, left end, width and height of what a section's charts write when drawn again."""
+    page.page.evaluate(HEAR)
+    page.page.set_viewport_size({"width": 1200, "height": 900})
+    page.page.wait_for_function("where => window.written.some(([id]) => id === where)", arg=where)
+    page.settle()
+    return [tuple(told) for id_, *told in page.page.evaluate("window.written") if id_ == where]
+
+
+def test_words_beside_charts_do_not_lie_on_each_other(show: Open) -> None:
+    scores = [0.0759, 0.09607, 0.1114, 0.09833, 0.03732, 0.03807]
+    rows = [{"latent": 4 + i % 2 * 4, "val_mse": score} for i, score in enumerate(scores)]
+    metrics: dict[str, Goal] = {"val_mse": "minimize"}
+    page = show(Table.of(rows, parameters=["latent"], metrics=metrics))
+    words = set(written(page, "history"))
+    assert {"0.04", "0.1"} <= {text for text, *_ in words} and len(words) > 8
+    for (_, x, wide, y), (_, other, broad, below) in itertools.combinations(words, 2):
+        assert abs(y - below) >= 12 or x + wide <= other or other + broad <= x
+
+
+def test_the_scatter_matrix_names_the_place_of_missing_values(show: Open) -> None:
+    words = set(written(show(usual()), "matrix"))
+    assert [text for text, *_ in words].count("missing") == 2  # left of it and below
 
 
 def test_importance_history_and_front_are_drawn(show: Open) -> None:

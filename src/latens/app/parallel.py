@@ -57,7 +57,8 @@ def parallel(
     `metrics` are columns that say how good a trial was, the first of them its score, with the
     direction that is better, or None to go by the name; without any, names decide. `log` are
     columns with log axes. Raises `DataError` for a file that is no table, `UsageError` for columns
-    that are not in it (``unknown-column``) or hold no numbers (``no-numbers``).
+    that are not in it (``unknown-column``) or hold no numbers (``no-numbers``) and for a direction
+    that is neither min nor max (``unknown-way``).
     """
     table = _told(table_csv.read_csv(file), metrics or {}, log)
     page = _place(file, out)
@@ -97,6 +98,7 @@ def _place(file: Path, out: Path | None) -> Path:
 
 def _told(table: Table, metrics: Mapping[str, Goal | None], log: Sequence[str]) -> Table:
     """The table with what was said about its columns."""
+    _refuse_ways(table, metrics)
     for name in (*metrics, *log):
         if table.column(name).kind != "number":
             raise UsageError(
@@ -106,6 +108,19 @@ def _told(table: Table, metrics: Mapping[str, Goal | None], log: Sequence[str]) 
             )
     columns = tuple(_column(column, metrics, log) for column in table.columns)
     return replace(table, columns=columns, judged_by=next(iter(metrics), ""))
+
+
+def _refuse_ways(table: Table, metrics: Mapping[str, Goal | None]) -> None:
+    """Refuse NAME:WAY that is no column; a name may hold a colon where a column's name does."""
+    if any(":" in column.name for column in table.columns):
+        return
+    for name, colon, way in (text.rpartition(":") for text in metrics):
+        if colon:
+            raise UsageError(
+                f"Expected min or max after {name}:; got {way or 'nothing'}.",
+                hint=f"Use --metric {name}:min or --metric {name}:max.",
+                code="unknown-way",
+            )
 
 
 def _column(column: Column, metrics: Mapping[str, Goal | None], log: Sequence[str]) -> Column:

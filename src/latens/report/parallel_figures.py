@@ -20,6 +20,7 @@ from latens.runs import atomic
 DPI = 200  # for print
 SPACING = 1.15  # inches between two axes
 MOST_CELLS = 5  # columns of the scatter matrix
+MARGIN = 0.06  # around the points of its cells, as a share of them
 Shade: TypeAlias = str | tuple[float, ...]
 LINES: dict[State, str] = {"complete": "-", "pruned": "--", "failed": ":", "running": "-."}
 
@@ -174,6 +175,7 @@ def matrix(table: Table, importance: Mapping[str, float]) -> Figure | None:
         for place, x in enumerate(scales):
             _draw_cell(grid[row][place], table, x, y, shades)
             _name_cell(grid[row][place], columns, x, y, row, place)
+    made.align_labels()
     return made
 
 
@@ -188,7 +190,7 @@ def _for_matrix(table: Table, importance: Mapping[str, float]) -> list[Column]:
 
 def _draw_cell(ax: Axes, table: Table, x: Scale, y: Scale, shades: Sequence[Shade]) -> None:
     if x is y:
-        ax.hist(x.unit, bins=14, range=(0, 1), color=style.MUTED, rwidth=0.85)
+        _draw_counts(ax, x.unit)
         return
     states = table.states()
     small = 14 if len(states) < 300 else 4
@@ -198,21 +200,26 @@ def _draw_cell(ax: Axes, table: Table, x: Scale, y: Scale, shades: Sequence[Shad
         ax.scatter(x.unit[rows], y.unit[rows], s=small, c=colours, marker=mark, linewidths=0.8)
 
 
+def _draw_counts(ax: Axes, units_N: Units) -> None:
+    """How many trials have which values; the highest bar ends at 1, as the axes beside it do."""
+    counts, edges = np.histogram(units_N, bins=14, range=(0, 1))
+    middles = (edges[:-1] + edges[1:]) / 2
+    high = (1 + MARGIN) * counts / max(1, counts.max())
+    ax.bar(middles, high, width=0.85 / 14, bottom=-MARGIN, color=style.MUTED)
+
+
 def _name_cell(
     ax: Axes, columns: Sequence[Column], x: Scale, y: Scale, row: int, place: int
 ) -> None:
     """Names and ticks on the left and below the whole matrix alone."""
-    bare = row == place
-    ax.set(xlim=(-0.06, 1.06), xticks=[], yticks=[])
+    around = (-MARGIN, 1 + MARGIN)
+    ax.set(xlim=around, ylim=around, xticks=[], yticks=[])
     ax.grid(False)
-    if not bare:
-        ax.set(ylim=(-0.06, 1.06))
     if row == len(columns) - 1:
-        ax.set_xticks(*_few(x), rotation=40, ha="right", rotation_mode="anchor", fontsize=8)
+        ax.set_xticks(*_few(x), rotation=90, fontsize=8)  # upright: none is wider than its cell
         ax.set_xlabel(style.label(columns[place].name, 20))
     if place == 0:
-        if not bare:
-            ax.set_yticks(*_few(y), fontsize=8)
+        ax.set_yticks(*_few(y), fontsize=8)
         ax.set_ylabel(style.label(columns[row].name, 20))
 
 

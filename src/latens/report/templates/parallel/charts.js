@@ -175,12 +175,12 @@ function drawFrame(context, panel) {
   context.font = "12px system-ui, sans-serif";
   context.fillStyle = css("muted");
   context.textAlign = "center";
-  for (const [unit, label] of labels(x, box.width, 60)) {
-    context.fillText(clipped(label, 9), atX(panel, unit), box.top + box.height + 15);
+  for (const [unit, label] of labels(x, box.width, 60, (text) => context.measureText(text).width + 8)) {
+    context.fillText(label, atX(panel, unit), box.top + box.height + 15);
   }
   context.textAlign = "right";
-  for (const [unit, label] of labels(y, box.height, 26)) {
-    context.fillText(clipped(label, 8), box.left - 6, atY(panel, unit) + 4);
+  for (const [unit, label] of labels(y, box.height, 26, () => 14)) {
+    context.fillText(label, box.left - 6, atY(panel, unit) + 4);
   }
   context.fillStyle = css("ink");
   context.textAlign = "center";
@@ -191,11 +191,28 @@ function clipped(text, room) {
   return text.length > room ? `${text.slice(0, room - 1)}…` : text;
 }
 
-// Places and words of a column's ticks and slots, as many as a length has room for.
-function labels(column, length, each) {
+// Places and words of a column's ticks and slots, as many as a length has room for. `sizeOf` says
+// how many pixels a word takes along it: what would lie on the word before is left out.
+function labels(column, length, each, sizeOf) {
   const many = Math.max(2, Math.floor(length / each));
-  const line = ticks(column, many).map((value) => [column.unitOf(value), shown(value, 4)]);
+  const line = ticks(column, many, column.few.every(isRound)).map((value) => [column.unitOf(value), shown(value, 5)]);
   const every = Math.ceil(column.slots.length / (column.continuous ? 99 : many));
   const slots = column.slots.map((key, number) => [column.slotUnit(number), key ?? "missing"]);
-  return [...line.slice(0, many + 2), ...slots.filter((_, number) => number % every === 0)];
+  const found = [...line, ...slots.filter((_, number) => number % every === 0)];
+  return apartBy(found.map(([unit, label]) => [unit, clipped(label, 8)]), length - 2 * INSET, sizeOf);
+}
+
+function apartBy(found, length, sizeOf) {
+  let end = -Infinity;
+  return found.sort((a, b) => a[0] - b[0]).filter(([unit, label]) => {
+    const [middle, half] = [unit * length, sizeOf(label) / 2];
+    const free = middle - half >= end;
+    if (free) end = middle + half;
+    return free;
+  });
+}
+
+// A setting that somebody chose, as 64 or 0.001, and no number that was measured.
+function isRound(value) {
+  return Number.isInteger(value) || Number(value.toPrecision(2)) === value;
 }

@@ -178,12 +178,13 @@ function minus(text) {
   return text.replace(/^-/, "−");
 }
 
-// Round numbers on the line, about so many; in the middle of a line without length.
-function ticks(column, many) {
+// Numbers to name on the line: its values where they are few and `named` says so, else round ones,
+// about so many; in the middle of a line without length.
+function ticks(column, many, named = true) {
   const { low, high } = column;
   if (!column.continuous) return [];
   if (low === high) return [low];
-  if (column.few.length) return column.few;
+  if (named && column.few.length) return column.few;
   return column.log && high / 8 > low ? decades(low, high, many) : even(low, high, many);
 }
 

@@ -128,7 +128,8 @@ function matrixBox(column) {
 
 function fitMatrix() {
   const many = matrix.columns.length;
-  const [left, below, gap] = [74, 34, 8];
+  const [left, gap] = [74, 8];
+  const below = matrix.columns.some(hasBoth) ? 48 : 34; // a line more for the slots
   const width = Math.min(document.getElementById("matrix").clientWidth, 200 * many + left);
   const side = Math.max(70, (width - left) / Math.max(1, many) - gap);
   matrix.chart.size(Math.max(width, left + many * (side + gap)), many * (side + gap) + below);
@@ -136,6 +137,7 @@ function fitMatrix() {
     x, y: x === y ? null : y, size: side > 130 ? 2.4 : 1.8,
     box: { left: left + place * (side + gap), top: 4 + row * (side + gap), width: side, height: side },
     draw: x === y ? drawDiagonal : drawCell, last: row === many - 1, first: place === 0, name: y,
+    slots: below > 34,
   })));
 }
 
@@ -168,11 +170,11 @@ function counted(column, rows, many) {
 }
 
 // Names and ends of the columns, below the last row and left of the first column of cells.
-function names(context, { x, name, box, first, last }) {
+function names(context, { x, name, box, first, last, slots }) {
   nameStyle(context);
   if (last) {
     const room = Math.floor(box.width / 6.5);
-    context.fillText(clipped(x.name, room), box.left + box.width / 2, box.top + box.height + 30);
+    context.fillText(clipped(x.name, room), box.left + box.width / 2, box.top + box.height + (slots ? 44 : 30));
     endsOf(context, x, box, true);
   }
   if (!first) return;
@@ -207,6 +209,27 @@ function endsOf(context, column, box, below) {
       const shift = unit === 1 ? 10 : unit <= column.base && column.continuous ? 0 : 4;
       context.fillText(clipped(label, 8), box.left - 5, atY({ box }, unit) + shift);
     }
+  }
+  if (hasBoth(column)) slotsOf(context, column, box, below);
+}
+
+// Are there slots below a line of numbers?
+function hasBoth(column) {
+  return column.continuous && column.slots.length > 0;
+}
+
+// Left of them as many names of slots as there is room for; below, where they stand closer than
+// letters, all of them in a line under the numbers.
+function slotsOf(context, column, box, below) {
+  const slots = column.slots.map((key, number) => [column.slotUnit(number), key ?? "missing"]).reverse();
+  if (below) {
+    context.textAlign = "left";
+    const words = slots.map(([, label]) => label).join(", ");
+    return context.fillText(clipped(words, Math.floor(box.width / 6)), box.left + 2, box.top + box.height + 26);
+  }
+  const every = Math.ceil(10 / (SLOT * (box.height - 2 * INSET)));
+  for (const [unit, label] of slots.filter((_, number) => number % every === 0)) {
+    context.fillText(label, box.left - 5, atY({ box }, unit) + 4);
   }
 }
 
