@@ -17,8 +17,9 @@ SOURCE = Path(latens.__file__).parent
 FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(rooms.split())
     for rooms in (
-        "spec choices catalog errors processes progress recipes seeds",
+        "spec choices catalog errors processes progress recipes reported seeds",
         "runs stats",
+        "kernels",
         "nn corrupt data metrics",
         "objectives",
         "train",

@@ -235,7 +235,17 @@ def test_an_unknown_name_lists_the_known_and_the_nearest() -> None:
     assert caught.value.hint == "Did you mean classify?"
     assert caught.value.code == "unknown-objective"
     far = unknown_name("data set", "zzz", ["b", "a"])
-    assert (far.hint, far.code) == ("Use one of: a, b.", "unknown-data-set")
+    assert (far.hint, far.code) == ("Use one of these.", "unknown-data-set")
+    assert str(far).count("a, b") == 1, "the list is told once"
+
+
+def test_a_name_from_elsewhere_is_understood() -> None:
+    known = ["learning_rate", "batch_size"]
+    for name, other in (("lr", "learning_rate"), ("BS", "batch_size"), ("batchsize", "batch_size")):
+        error = unknown_name("parameter", name, known, meant={"lr": known[0], "bs": known[1]})
+        assert error.hint == f"Did you mean {other}?"
+    gone = unknown_name("parameter", "lr", ["latent"], meant={"lr": "learning_rate"})
+    assert "learning_rate" not in str(gone)
 
 
 def test_errors_have_exit_codes_of_their_own() -> None:

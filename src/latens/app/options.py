@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from latens import catalog, recipes
+from latens import catalog, recipes, reported
 from latens.app import settings, texts
 from latens.data import listed
 from latens.errors import UsageError, a, unknown_name
@@ -67,7 +67,7 @@ def given(options: Mapping[str, Any], bundle: type) -> Options:
     known = settings.table(bundle)
     for name in options:
         if name not in known:
-            raise unknown_name("keyword", name, known)
+            raise unknown_name("keyword", name, known, meant=settings.ELSEWHERE)
     found = {
         name: checked(name, known[name][0], value)
         for name, value in options.items()
@@ -75,7 +75,27 @@ def given(options: Mapping[str, Any], bundle: type) -> Options:
     }
     if isinstance(found.get("size"), int):
         found["size"] = (found["size"], found["size"])
-    return found
+    return _with_recipe(found)
+
+
+def _with_recipe(found: Options) -> Options:
+    """The options of the recipe, if one is named, under those that were given.
+
+    Raises `UsageError` for an option of a network where the recipe names each of its layers.
+    """
+    name = found.pop("recipe", None)
+    if name is None:
+        return found
+    recipe = {**reported.PRETRAIN, **reported.CLASSIFY}[name]
+    overrides = recipe.get("overrides", {})
+    shadowed = [option for option in settings.table(settings.NetworkOptions) if option in found]
+    if "encoder" in overrides and shadowed:
+        raise UsageError(
+            f"Expected {name} with its own network; got --{shadowed[0].replace('_', '-')}.",
+            hint="Leave it out, or change a field of it, as --set encoder.activation=elu.",
+            code="without-effect",
+        )
+    return {**recipe, **found, "overrides": {**overrides, **found.get("overrides", {})}}
 
 
 def data_spec(data: Any, options: Options, **more: Any) -> DataSpec:
@@ -167,6 +187,8 @@ def run_spec(values: dict[str, Any], options: Options, bundle: type) -> RunSpec:
         _assign(changed, field, value)
     for field, value in options.get("overrides", {}).items():
         _assign(changed, field, as_json(value))
+        if "." not in field:  # a whole part, of which the overrides that follow may change a field
+            changed = parse(RunSpec, changed).model_dump(mode="json")
     return parse(RunSpec, changed)
 
 

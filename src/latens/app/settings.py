@@ -13,6 +13,7 @@ from typing import Annotated, TypedDict
 
 from latens import choices
 from latens.app import texts
+from latens.app.setting import ELSEWHERE as ELSEWHERE
 from latens.app.setting import NETWORK, OBJECTIVE, RARE
 from latens.app.setting import Setting as Setting
 from latens.app.setting import flag as flag
@@ -117,6 +118,10 @@ class HeadOptions(TypedDict, total=False):
 class PretrainOptions(RebuildingOptions, NetworkOptions, TrainingOptions, total=False):
     """What `latens.pretrain` takes."""
 
+    recipe: Annotated[
+        choices.ReportedAutoencoder | None,
+        Setting("All as a report had it; other options change that.", shown="latens' own"),
+    ]
     hidden: Annotated[
         Sequence[int] | None,
         Setting("Widths of an MLP's layers, as 512,128.", at="encoder.hidden", shown="128",
@@ -131,6 +136,10 @@ class PretrainOptions(RebuildingOptions, NetworkOptions, TrainingOptions, total=
 class ClassifyOptions(HeadOptions, NetworkOptions, TrainingOptions, total=False):
     """What `latens.classify` takes; the network only where it is trained from scratch."""
 
+    recipe: Annotated[
+        choices.ReportedClassifier | None,
+        Setting("All as a report had it; other options change that.", shown="latens' own"),
+    ]
     objective: Annotated[
         choices.Naming | None,
         Setting("Classes alone, or images as well.", shown="classify", panel=OBJECTIVE),

@@ -15,6 +15,7 @@ from latens.formats._chain import Array, of_module
 from latens.nn import head, tied
 from latens.nn import layers as small
 from latens.nn.chain.shapes import Shape, step
+from latens.nn.fused.sequence import Fused
 from latens.nn.networks.residual import ResidualBlock
 from latens.spec.layers import (
     ActivationLayer,
@@ -245,6 +246,7 @@ def _residual(walk: Walk, module: ResidualBlock) -> None:
 
 _WALKERS: dict[type[nn.Module], Callable[[Walk, Any], None]] = {
     nn.Sequential: _each,
+    Fused: _each,
     head.Head: _each,
     nn.Identity: _nothing,
     nn.Linear: _linear,

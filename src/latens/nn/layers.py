@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import torch.nn.functional as F
@@ -24,15 +23,6 @@ _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 def activation(name: str) -> nn.Module:
     """A fresh activation layer by the name that specs use."""
     return _ACTIVATIONS[name]()
-
-
-def named_stages(stages: dict[str, list[nn.Module]]) -> nn.Sequential:
-    """An encoder: a chain of stages that can be asked for by name.
-
-    A stage must leave its input as it was, because a head may read the same features.
-    """
-    chain = ((name, nn.Sequential(*layers)) for name, layers in stages.items())
-    return nn.Sequential(OrderedDict[str, nn.Module](chain))
 
 
 def halvings(size: Size, places: Sequence[str], hint: str) -> list[Size]:

@@ -24,9 +24,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from latens import catalog
+from latens import catalog, kernels
 from latens.data.batches import Batch, Batches
 from latens.metrics import Totals
+from latens.nn.fused import native
 from latens.nn.model import Model
 from latens.objectives._step import Objective
 from latens.runs.folder import RunFolder
@@ -86,8 +87,12 @@ def fit(training: Training) -> State:
     t.model.to(t.placement.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     stop = False  # an observer's answer: it ends this epoch, this phase and those to come
     alone = t.run.alone() if t.run else nullcontext()
-    with alone, failure_noted(t.run), _random_apart(t), tiny_is_zero(), Interrupt() as interrupt:
+    with (
+        alone, failure_noted(t.run), _random_apart(t), tiny_is_zero(), native.as_before(),
+        Interrupt() as interrupt,
+    ):  # fmt: skip
         state, optimizer_tensors = _start(t)
+        native.use(state.native)
         clock = Clock(state.seconds, show_every=SHOW_SECONDS, save_every=SAVE_SECONDS)
         for number in range(state.phase, len(t.phases)):
             phase = t.phases[number]
@@ -159,18 +164,21 @@ def validate(training: Training) -> dict[str, float]:
     t.model.eval()
     totals = Totals()
     with _random_apart(t):
-        for number in t.world.mine(len(t.validation)):
+        mine = t.world.mine(len(t.validation))
+        for number, batch in zip(mine, t.validation.in_order(mine), strict=True):
             torch.manual_seed(fold(t.spec.seed, "validation", number))
             with torch.autocast(t.placement.device.type, t.placement.dtype, _mixed(t)):
-                totals.add(t.objective.step(t.model, t.validation.at(number)).sums)
+                totals.add(t.objective.step(t.model, batch).sums)
     return t.world.merged(totals).read()
 
 
 def _start(t: Training) -> tuple[State, dict[str, Tensor]]:
-    state, tensors = State(keep=t.spec.keep), dict[str, Tensor]()
+    device = t.placement.device
+    ready = device.type == "cpu" and kernels.ready()
+    state, tensors = State(keep=t.spec.keep, native=ready), dict[str, Tensor]()
     if t.run and checkpoint.newest(t.run):
         state, tensors = checkpoint.restore(t.run, t.model)
-        device = t.placement.device
+        state.native = state.native and ready
         state.totals.sums = {n: s.to(device) for n, s in state.totals.sums.items()}
     return t.world.begun(t.model, state, tensors)
 

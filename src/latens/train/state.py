@@ -19,7 +19,8 @@ class State:
     `phase`, `epoch` and `step` count from 0 and name what comes next; `updates` counts optimiser
     updates over all phases. `best_score` and `best` belong to the best epoch on validation of the
     phase, `stale` counts validations since, `drops` how often a plateau has lowered the rate.
-    `average` is the running mean of the weights over the `averaged` updates of the phase.
+    `average` is the running mean of the weights over the `averaged` updates of the phase. `native`
+    says whether the training began with the native kernels, whose last digits are their own.
 
     At the end of all phases the model has the weights that `keep` names; the others, where they
     differ, are in `best` or in `last`.
@@ -31,6 +32,7 @@ class State:
     updates: int = 0
     seconds: float = 0.0
     keep: str = "best"
+    native: bool = False
     best_score: tuple[float, ...] | None = None
     best_epoch: int = 0
     stale: int = 0

@@ -27,7 +27,7 @@ from latens.nn.chain.parts import (
     UpSample,
 )
 from latens.nn.chain.shapes import Shape, same_padding, step, transposed_size
-from latens.nn.layers import named_stages
+from latens.nn.fused.sequence import named_stages
 from latens.spec.layers import (
     ActivationLayer,
     BatchNormLayer,

@@ -12,13 +12,13 @@ import math
 from torch import nn
 
 from latens.errors import UsageError
+from latens.nn.fused.sequence import Fused, named_stages
 from latens.nn.layers import (
     ResizeNearest,
     Size,
     TransposedTo,
     activation,
     halvings,
-    named_stages,
     same_conv,
 )
 from latens.nn.tied import TiedConv, TiedLinear
@@ -70,7 +70,7 @@ def build_decoder(spec: ConvSpec, image_shape: ImageShape, encoder: nn.Module) -
         if block >= plain:
             layers.append(_up(spec, before, sizes[plain - block - 2]))
     layers.append(same_conv(before, image_shape[0], kernel, bias=True))
-    return nn.Sequential(*layers)
+    return Fused(*layers)
 
 
 def _tied_decoder(spec: ConvSpec, image_shape: ImageShape, encoder: nn.Module) -> nn.Module:
@@ -93,7 +93,7 @@ def _tied_decoder(spec: ConvSpec, image_shape: ImageShape, encoder: nn.Module) -
                 layers.append(_up(spec, convs[place].out_channels, sizes[-1]))
         layers.append(TiedConv(convs[place], sizes[-1], bias=not (spec.batch_norm and place)))
         layers += _after(spec, convs[place].in_channels) if place else []
-    return nn.Sequential(*layers)
+    return Fused(*layers)
 
 
 def _require_mirror(spec: ConvSpec) -> None:

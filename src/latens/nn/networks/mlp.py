@@ -10,7 +10,8 @@ from itertools import pairwise
 
 from torch import nn
 
-from latens.nn.layers import activation, named_stages
+from latens.nn.fused.sequence import named_stages
+from latens.nn.layers import activation
 from latens.nn.tied import TiedLinear
 from latens.spec import MLPSpec
 

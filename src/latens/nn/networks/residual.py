@@ -12,6 +12,7 @@ import math
 
 from torch import Tensor, nn
 
+from latens.nn.fused.sequence import Fused, named_stages
 from latens.nn.layers import (
     CropTo,
     PadTo,
@@ -19,7 +20,6 @@ from latens.nn.layers import (
     Size,
     activation,
     halvings,
-    named_stages,
     same_conv,
 )
 from latens.spec import ResidualSpec
@@ -66,7 +66,7 @@ def build_decoder(spec: ResidualSpec, image_shape: ImageShape, encoder: nn.Modul
             layers += _resample(width, spec.widths[number - 1])
     layers += _norm(spec, spec.widths[0])
     last = nn.ConvTranspose2d(spec.widths[0], image_shape[0], spec.patch, stride=spec.patch)
-    return nn.Sequential(*layers, last, CropTo(image_shape[1:]))
+    return Fused(*layers, last, CropTo(image_shape[1:]))
 
 
 class ResidualBlock(nn.Module):
@@ -77,7 +77,7 @@ class ResidualBlock(nn.Module):
         layers = [*_norm(spec, width), same_conv(width, width, 3, bias=False), *_norm(spec, width)]
         if spec.dropout:
             layers.append(nn.Dropout(spec.dropout))
-        self.change = nn.Sequential(*layers, same_conv(width, width, 3, bias=False))
+        self.change = Fused(*layers, same_conv(width, width, 3, bias=False))
 
     def forward(self, x_BFhw: Tensor) -> Tensor:
         changed: Tensor = self.change(x_BFhw)

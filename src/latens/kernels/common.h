@@ -1,0 +1,50 @@
+// What the kernels share. Only torch's stable headers are included: they are few, so that a build
+// takes seconds, and they promise that a library built for one version loads in the next.
+#pragma once
+
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+#include <torch/csrc/stable/tensor.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+namespace latens {
+
+using torch::stable::Tensor;
+using std::int64_t;
+
+inline const float* in(const Tensor& t) { return t.const_data_ptr<float>(); }
+inline float* out(const Tensor& t) { return t.mutable_data_ptr<float>(); }
+
+// A chunk of this many floats fits into the second cache of any processor of the last ten years,
+// and is long enough that starting it costs nothing.
+constexpr int64_t kChunk = 1 << 15;
+
+// Work that is cut by the size of the data and never by the number of threads: each chunk has its
+// own sums, and they are added in order, so that the same input gives the same bits anywhere.
+struct Chunks {
+  int64_t length, step, count;
+
+  // `length` units of `floats` each; a chunk holds a multiple of `whole` units.
+  Chunks(int64_t length_, int64_t floats, int64_t whole = 1) : length(length_) {
+    step = std::max<int64_t>(1, kChunk / (floats * whole)) * whole;
+    count = (length + step - 1) / step;
+  }
+
+  // body(chunk, first unit, last unit + 1), on torch's own threads. Backwards where `last_first`:
+  // a second pass begins with what the first has left in the cache.
+  template <class Body>
+  void each(const Body& body, bool last_first = false) const {
+    torch::stable::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t chunk = last_first ? begin + end - 1 - i : i;
+        body(chunk, chunk * step, std::min(length, (chunk + 1) * step));
+      }
+    });
+  }
+};
+
+}  // namespace latens

@@ -1,0 +1,39 @@
+"""Twice as large by nearest neighbour, then a 3x3 convolution: one transposed convolution.
+
+Each pixel of the small map is seen by a 3x3 kernel as a block of 2x2 equal ones, so that the kernel
+meets it with sums of its own weights. These sums are the 4x4 kernel of a transposed convolution of
+stride 2 over the small map: 16 products for each of its pixels instead of 4 times 9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from latens.nn.fused._plain import plain_conv, plainly
+from latens.nn.layers import ResizeNearest
+
+# Row k says which of the three weights meet the small pixel i at row 2i + k - 1 of the large map.
+_MEETS = ((0.0, 0.0, 1.0), (0.0, 1.0, 1.0), (1.0, 1.0, 0.0), (1.0, 0.0, 0.0))
+
+
+def join(
+    layers: Sequence[nn.Module],
+) -> tuple[int, Callable[[Sequence[nn.Module], Tensor], Tensor]] | None:
+    """Takes an enlargement and the convolution after it."""
+    if len(layers) < 2 or not isinstance(layers[0], ResizeNearest):
+        return None
+    return (2, _run) if plain_conv(layers[1], kernel=3, padding=1) else None
+
+
+def _run(layers: Sequence[nn.Module], x_BCHW: Tensor) -> Tensor:
+    resize, conv = layers
+    assert isinstance(resize, ResizeNearest) and isinstance(conv, nn.Conv2d)
+    if resize.size != (2 * x_BCHW.shape[2], 2 * x_BCHW.shape[3]):  # odd sizes are not quite twice
+        return plainly(layers, x_BCHW)
+    meets = torch.tensor(_MEETS, dtype=conv.weight.dtype, device=conv.weight.device)
+    kernel = torch.einsum("ka,oiab,lb->iokl", meets, conv.weight, meets)
+    return F.conv_transpose2d(x_BCHW, kernel, conv.bias, stride=2, padding=1)
