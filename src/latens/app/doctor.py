@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from latens import kernels
 from latens.data import download, names
 from latens.data.finding import Finding
 
@@ -29,6 +30,7 @@ def doctor() -> tuple[dict[str, str], list[Finding]]:
         "cores": str(os.cpu_count()),
         "torch threads": str(torch.get_num_threads()),
         "devices": ", ".join(_devices()),
+        "native kernels": kernels.state(),
         "free disk": f"{free / _GB:.1f} GB here",
         "data folders": os.pathsep.join(str(folder) for folder in names.folders()),
         "data found": ", ".join(found) or "none (digits is built in)",

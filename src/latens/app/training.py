@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from latens import catalog, processes
+from latens import catalog, kernels, processes
 from latens.app.opening import data_of, task_of
 from latens.app.telling import Tell, announce, mute
 from latens.data.batches import Batches
@@ -33,9 +33,10 @@ from latens.train import checkpoint
 from latens.train.device import Placement, place
 from latens.train.distributed import world
 from latens.train.loop import Training, fit, validate
-from latens.train.records import Observer
+from latens.train.records import EpochRecord, Observer, StepRecord
 
 VALIDATION_BATCH = 512
+KERNELS_AFTER = 20.0  # seconds of training: who trains that long will want the native kernels
 RUNS = Path("runs")
 
 
@@ -87,13 +88,15 @@ def resume(
     data: Any = None,
     *,
     task: str,
+    machine: Mapping[str, Any] | None = None,
     observers: Sequence[Observer] = (),
     progress: Progress = silent,
     tell: Tell = mute,
 ) -> Iterator[Trained]:
     """Go on with a run from its newest checkpoint, as `start` does; a finished run is only read.
 
-    `data` is needed where the run was made from arrays.
+    `data` is needed where the run was made from arrays; `machine` may have other ``threads`` and
+    another ``device`` than the run began with.
 
     Raises `UsageError` if the run is of another `task`, `RunError` if the data is not the same as
     when the run began.
@@ -101,6 +104,7 @@ def resume(
     run = RunFolder.open(path)
     task_of(run, task)
     spec = parse(RunSpec, run.spec())
+    spec = spec.model_copy(update={"train": spec.train.model_copy(update=dict(machine or {}))})
     images = data_of(run, spec.data, data, progress)
     source = str(Path(data).resolve()) if isinstance(data, str | Path) else ""
     if run.finished:
@@ -219,6 +223,8 @@ def _go_on(
         _take_encoder(spec, model)
         if model.decoder is not None:
             _take_decoder(spec, images, model)
+    if placement.device.type == "cpu":
+        observers = (*observers, _want_kernels)
     training = training_of(run, spec, images, split, model, placement, observers)
     with world().watched(f"Go on with --resume {run.path}"):
         state = fit(training)
@@ -233,6 +239,12 @@ def _go_on(
     )  # fmt: skip
     run.write_result("training", _summary(trained), {})
     return trained
+
+
+def _want_kernels(record: StepRecord | EpochRecord) -> None:
+    """In a long training let the kernels be built beside it, for the trainings to come."""
+    if record.seconds > KERNELS_AFTER:
+        kernels.build_in_background()
 
 
 def training_of(

@@ -10,18 +10,22 @@ from dataclasses import dataclass
 
 import torch
 
-from latens import processes
+from latens import kernels, processes
 from latens.errors import UsageError, plural
 from latens.spec import TrainSpec
 
 
 @dataclass(frozen=True)
 class Placement:
-    """A device, the dtype of matrix products on it, and why both were chosen."""
+    """A device, the dtype of matrix products on it, and why both were chosen.
+
+    `native` says whether the native kernels are there for it.
+    """
 
     device: torch.device
     dtype: torch.dtype
     reason: str
+    native: bool = False
 
 
 def place(spec: TrainSpec) -> Placement:
@@ -39,7 +43,9 @@ def place(spec: TrainSpec) -> Placement:
         why += f", {plural(torch.get_num_threads(), 'thread')}"
     if processes.count() > 1:
         why += f" in each of {processes.count()} processes"
-    return Placement(device, dtype, f"{why}; {precisely}")
+    native = device.type == "cpu" and dtype == torch.float32 and kernels.ready()
+    precisely += ", native kernels" if native else ""
+    return Placement(device, dtype, f"{why}; {precisely}", native)
 
 
 def keep_memory() -> None:

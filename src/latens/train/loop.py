@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from latens import catalog, kernels
+from latens import catalog
 from latens.data.batches import Batch, Batches
 from latens.metrics import Totals
 from latens.nn.fused import native
@@ -173,12 +173,11 @@ def validate(training: Training) -> dict[str, float]:
 
 
 def _start(t: Training) -> tuple[State, dict[str, Tensor]]:
-    device = t.placement.device
-    ready = device.type == "cpu" and kernels.ready()
-    state, tensors = State(keep=t.spec.keep, native=ready), dict[str, Tensor]()
+    state, tensors = State(keep=t.spec.keep, native=t.placement.native), dict[str, Tensor]()
     if t.run and checkpoint.newest(t.run):
         state, tensors = checkpoint.restore(t.run, t.model)
-        state.native = state.native and ready
+        state.native = state.native and t.placement.native
+        device = t.placement.device
         state.totals.sums = {n: s.to(device) for n, s in state.totals.sums.items()}
     return t.world.begun(t.model, state, tensors)
 
