@@ -15,6 +15,8 @@ namespace latens {
 
 using torch::stable::Tensor;
 using std::int64_t;
+using Floats = std::vector<float>;
+using Doubles = std::vector<double>;
 
 inline const float* in(const Tensor& t) { return t.const_data_ptr<float>(); }
 inline float* out(const Tensor& t) { return t.mutable_data_ptr<float>(); }
@@ -46,5 +48,17 @@ struct Chunks {
     });
   }
 };
+
+// body(j, i) for each place i in memory from `begin` to `end`; j counts up to `width` again and
+// again. Sums are kept for each j, so that the loop needs no order and fills the vector units. The
+// body comes by value: behind a reference, its own numbers would be loaded again after each store.
+template <class Body>
+inline void along(int64_t width, int64_t begin, int64_t end, Body body) {
+  for (int64_t i = begin; i < end; i += width) {
+    const int64_t some = std::min(width, end - i);
+#pragma GCC ivdep
+    for (int64_t j = 0; j < some; ++j) body(j, i + j);
+  }
+}
 
 }  // namespace latens

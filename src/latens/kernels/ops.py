@@ -14,16 +14,21 @@ from torch.autograd.function import once_differentiable
 from latens import kernels
 
 
-def _fits(x_BCHW: Tensor) -> bool:
-    """Whether the kernels are there for such a map: on CPU, float32, dense, channels last."""
-    return (
-        x_BCHW.device.type == "cpu"
-        and x_BCHW.dtype == torch.float32
-        and x_BCHW.dim() == 4
-        and x_BCHW.numel() > 0
-        and x_BCHW.is_contiguous(memory_format=torch.channels_last)
-        and kernels.ready()
+FEW, LANES, SIDES = 4, 16, (1, 3, 5, 7)
+"""Thin maps have at most `FEW` channels, wide ones a multiple of `LANES`, kernels one of `SIDES`."""
+
+
+def _plain(*tensors: Tensor | None) -> bool:
+    """Whether the kernels are there for such numbers: on CPU, float32, and some of them."""
+    return kernels.ready() and all(
+        t is None or (t.device.type == "cpu" and t.dtype == torch.float32 and t.numel() > 0)
+        for t in tensors
     )
+
+
+def _last(x_BCHW: Tensor) -> bool:
+    """Whether it is a dense map with the channels last."""
+    return x_BCHW.dim() == 4 and x_BCHW.is_contiguous(memory_format=torch.channels_last)
 
 
 def _dense(x_BCHW: Tensor) -> Tensor:
@@ -31,13 +36,13 @@ def _dense(x_BCHW: Tensor) -> Tensor:
 
 
 def _map(like: Tensor, *shape: int) -> Tensor:
-    """An empty map, channels last."""
+    """An empty map with the channels last."""
     return like.new_empty((shape[0], *shape[2:], shape[1])).permute(0, 3, 1, 2)
 
 
 def norm_act_applies(x_BCHW: Tensor) -> bool:
     """Whether `norm_act` can be used: a map that fits, with more than one value in a channel."""
-    return _fits(x_BCHW) and x_BCHW.numel() > x_BCHW.shape[1]
+    return _plain(x_BCHW) and _last(x_BCHW) and x_BCHW.numel() > x_BCHW.shape[1]
 
 
 def norm_act(
@@ -82,3 +87,162 @@ class _NormAct(torch.autograd.Function):
             _dense(dy), x, weight, bias, mean, var, *ctx.how, dx, dweight, dbias
         )
         return dx, dweight, dbias, None, None, None
+
+
+def squared_error_of_logits_applies(logits: Tensor, target: Tensor) -> bool:
+    """Whether `squared_error_of_logits` can be used: of one shape and layout, the target fixed."""
+    return (
+        _plain(logits, target)
+        and logits.shape == target.shape
+        and not target.requires_grad
+        and any(logits.is_contiguous(memory_format=f) for f in _formats(logits, target))
+    )
+
+
+def _formats(logits: Tensor, target: Tensor) -> list[torch.memory_format]:
+    """The layouts in which the target is dense."""
+    formats = [torch.contiguous_format] + [torch.channels_last] * (logits.dim() == 4)
+    return [f for f in formats if target.is_contiguous(memory_format=f)]
+
+
+def squared_error_of_logits(logits: Tensor, target: Tensor) -> Tensor:
+    """The sum of (sigmoid(logits) - target)^2, a scalar; its gradient is made on the way."""
+    total: Tensor = _SquaredError.apply(logits, target)  # type: ignore[no-untyped-call]
+    return total
+
+
+class _SquaredError(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, target: Tensor) -> Tensor:
+        total, gradient = logits.new_empty(()), torch.empty_like(logits)
+        torch.ops.latens.squared_error_of_logits(logits, target, total, gradient)
+        ctx.save_for_backward(gradient)
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dtotal: Tensor) -> tuple[Tensor, None]:
+        (gradient,) = ctx.saved_tensors
+        return gradient * dtotal, None
+
+
+def _thin(weight: Tensor, bias: Tensor | None, few: int, many: int) -> bool:
+    """Whether such a convolution, with `few` channels on one side and `many` on the other, fits."""
+    return (
+        _plain(weight, bias)
+        and few <= FEW
+        and many % LANES == 0
+        and weight.shape[2] == weight.shape[3]
+        and weight.shape[2] in SIDES
+    )
+
+
+def _outcome(size: int, side: int, stride: int, padding: int) -> int:
+    """The side of a convolution's output; below one if the kernel is larger than its input."""
+    return (size + 2 * padding - side) // stride + 1
+
+
+def thin_in_applies(
+    x_BIHW: Tensor, weight_OIkk: Tensor, bias_O: Tensor | None, stride: int, padding: int
+) -> bool:
+    """Whether `thin_in` can be used: I at most 4, O a multiple of 16, k odd and at most 7."""
+    many, few, side, _ = weight_OIkk.shape
+    return (
+        _plain(x_BIHW)
+        and x_BIHW.dim() == 4
+        and x_BIHW.shape[1] == few
+        and _thin(weight_OIkk, bias_O, few, many)
+        and min(_outcome(size, side, stride, padding) for size in x_BIHW.shape[2:]) > 0
+    )
+
+
+def thin_in(
+    x_BIHW: Tensor, weight_OIkk: Tensor, bias_O: Tensor | None, stride: int, padding: int
+) -> Tensor:
+    """A first convolution: few channels to many. x may have any layout; y has channels last."""
+    y: Tensor = _ThinIn.apply(x_BIHW, weight_OIkk, bias_O, stride, padding)  # type: ignore[no-untyped-call]
+    return y
+
+
+class _ThinIn(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int
+    ) -> Tensor:
+        x = _dense(x)
+        sides = [_outcome(size, weight.shape[2], stride, padding) for size in x.shape[2:]]
+        y = _map(x, x.shape[0], weight.shape[0], *sides)
+        kernel_IkkO = weight.permute(1, 2, 3, 0).contiguous()
+        begin_O = weight.new_zeros(weight.shape[0]) if bias is None else bias
+        torch.ops.latens.thin_spread(x, kernel_IkkO, begin_O, stride, padding, y)
+        ctx.save_for_backward(x, weight)
+        ctx.how = stride, padding
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+        (x, weight), (stride, padding), dy = ctx.saved_tensors, ctx.how, _dense(dy)
+        dx = dweight = dbias = None
+        if ctx.needs_input_grad[0]:  # rare: the images themselves are seldom asked for theirs
+            dx = torch.nn.grad.conv2d_input(list(x.shape), weight, dy, stride, padding)
+        if ctx.needs_input_grad[1]:
+            dkernel_IkkO = weight.new_empty(weight.permute(1, 2, 3, 0).shape)
+            torch.ops.latens.thin_gather(x, dy, stride, padding, dkernel_IkkO)
+            dweight = dkernel_IkkO.permute(3, 0, 1, 2)
+        if ctx.needs_input_grad[2]:
+            dbias = dy.sum((0, 2, 3))
+        return dx, dweight, dbias, None, None
+
+
+def thin_out_applies(
+    x_BIHW: Tensor, weight_OIkk: Tensor, bias_O: Tensor | None, padding: int
+) -> bool:
+    """Whether `thin_out` can be used: a dense map with channels last, O at most 4, I a multiple of
+    16, k odd and at most 7, padding smaller than k."""
+    few, many, side, _ = weight_OIkk.shape
+    return (
+        _plain(x_BIHW)
+        and _last(x_BIHW)
+        and x_BIHW.shape[1] == many
+        and _thin(weight_OIkk, bias_O, few, many)
+        and padding < side
+        and min(_outcome(size, side, 1, padding) for size in x_BIHW.shape[2:]) > 0
+    )
+
+
+def thin_out(x_BIHW: Tensor, weight_OIkk: Tensor, bias_O: Tensor | None, padding: int) -> Tensor:
+    """A last convolution of stride 1: many channels to few."""
+    y: Tensor = _ThinOut.apply(x_BIHW, weight_OIkk, bias_O, padding)  # type: ignore[no-untyped-call]
+    return y
+
+
+class _ThinOut(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:
+        sides = [_outcome(size, weight.shape[2], 1, padding) for size in x.shape[2:]]
+        y = _map(x, x.shape[0], weight.shape[0], *sides)
+        begin_O = weight.new_zeros(weight.shape[0]) if bias is None else bias
+        kernel_OkkI = weight.permute(0, 2, 3, 1).contiguous()
+        torch.ops.latens.thin_dot(x, kernel_OkkI, begin_O, padding, y)
+        ctx.save_for_backward(x, weight)
+        ctx.padding = padding
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+        (x, weight), dy = ctx.saved_tensors, _dense(dy)
+        border = weight.shape[2] - 1 - ctx.padding  # dy is met by the kernel turned round
+        dx = dweight = dbias = None
+        if ctx.needs_input_grad[0]:
+            dx = torch.empty_like(x)
+            turned_OkkI = weight.flip(2, 3).permute(0, 2, 3, 1).contiguous()
+            torch.ops.latens.thin_spread(dy, turned_OkkI, x.new_zeros(x.shape[1]), 1, border, dx)
+        if ctx.needs_input_grad[1]:
+            dkernel_OkkI = weight.new_empty(weight.permute(0, 2, 3, 1).shape)
+            torch.ops.latens.thin_gather(dy, x, 1, border, dkernel_OkkI)
+            dweight = dkernel_OkkI.permute(0, 3, 1, 2).flip(2, 3)
+        if ctx.needs_input_grad[2]:
+            dbias = dy.sum((0, 2, 3))
+        return dx, dweight, dbias, None

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from latens.metrics import Sums
+from latens.nn.fused import native
 from latens.objectives._step import Step
 from latens.spec import Loss
 
@@ -26,7 +27,7 @@ def pixel_step(
     `squash` the logits are pixels already (`Model.squash`).
     """
     count, logits_BCHW = len(target_BCHW), logits_BCHW.float()
-    mse = F.mse_loss(torch.sigmoid(logits_BCHW) if squash else logits_BCHW, target_BCHW)
+    mse = _squared_error(logits_BCHW, target_BCHW, squash)
     sums: Sums = {"mse": (mse.detach() * count, count)}
     if loss == "mse":
         return Step(mse, sums)
@@ -35,6 +36,15 @@ def pixel_step(
     else:
         bce = cross_entropy(logits_BCHW, target_BCHW, squash).mean()
     return Step(bce, {**sums, "bce": (bce.detach() * count, count)})
+
+
+def _squared_error(logits_BCHW: Tensor, target_BCHW: Tensor, squash: bool) -> Tensor:
+    """The mean over all pixels."""
+    ops = native.ops() if squash else None
+    if ops is not None and ops.squared_error_of_logits_applies(logits_BCHW, target_BCHW):
+        total: Tensor = ops.squared_error_of_logits(logits_BCHW, target_BCHW)
+        return total / target_BCHW.numel()
+    return F.mse_loss(torch.sigmoid(logits_BCHW) if squash else logits_BCHW, target_BCHW)
 
 
 def cross_entropy(logits_BCHW: Tensor, target_BCHW: Tensor, squash: bool) -> Tensor:

@@ -52,7 +52,7 @@ def keep_memory() -> None:
     """Ask glibc not to give freed memory back to the system after each step.
 
     Big tensors are otherwise mapped and unmapped every step, and each new page costs a fault:
-    10 to 30 % of a training step of a convolutional network on CPU (benchmarks/engine.py). Does
+    10 to 30 % of a training step of a convolutional network on CPU (`make bench`). Does
     nothing where there is no glibc.
     """
     trim_threshold, mmap_threshold = -1, -3  # names and values of malloc.h
@@ -133,5 +133,7 @@ def _precision(name: str, device: torch.device) -> tuple[torch.dtype, str]:
     if name == "auto":
         if device.type == "cuda" and torch.cuda.is_bf16_supported():
             return torch.bfloat16, "bfloat16 (this GPU has it; weights stay float32)"
-        return torch.float32, "float32"
+        quick = device.type == "cpu" and torch.cpu.get_capabilities().get("amx_bf16")
+        hint = " (this CPU has bfloat16: --precision bfloat16 may be twice as quick)"
+        return torch.float32, f"float32{hint if quick else ''}"
     return getattr(torch, name), f"{name} (as asked)"

@@ -1,8 +1,8 @@
 """Batch normalisation with the ReLU and the pooling after it, in one native kernel.
 
-Without the kernels each layer does its own work, with torch's operations: on CPU these sum plainly
-in float32 over channels-last maps, which costs a relative error of some 1e-6 that the kernels, which
-sum in blocks, do not have.
+Without the kernels each layer does its own work with torch's operations. On CPU these sum plainly
+in float32 over channels-last maps, which costs a relative error of some 1e-6; the kernels sum in
+blocks and do not have it.
 """
 
 from __future__ import annotations

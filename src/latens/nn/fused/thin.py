@@ -1,7 +1,8 @@
-"""A convolution to few channels, as the last one of a decoder, on CPU.
+"""Convolutions from or to few channels: the first of an encoder, the last of a decoder, on CPU.
 
-oneDNN's convolutions work on blocks of output channels, most of which are empty here. Written as
-the transposed convolution that does the same, the blocks are those of the input.
+oneDNN's convolutions work on blocks of channels, most of which are empty here. The native kernels
+work along the many channels on the other side. Without them the last convolution is written as the
+transposed one that does the same, whose blocks are those of its input.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from latens.nn.fused import native
 from latens.nn.fused._plain import plain_conv, plainly
 
 FEW = 4
@@ -19,19 +21,37 @@ FEW = 4
 def join(
     layers: Sequence[nn.Module],
 ) -> tuple[int, Callable[[Sequence[nn.Module], Tensor], Tensor]] | None:
-    """Takes an odd convolution to at most `FEW` channels."""
+    """Takes an odd convolution from or to at most `FEW` channels; that to few with stride 1."""
     layer = layers[0]
-    if not isinstance(layer, nn.Conv2d) or layer.out_channels > FEW:
+    if not isinstance(layer, nn.Conv2d):
         return None
-    size = layer.kernel_size[0]
-    odd = size % 2 == 1 and plain_conv(layer, kernel=size, padding=size // 2)
-    return (1, _run) if odd and layer.in_channels > FEW else None
+    size, stride = layer.kernel_size[0], layer.stride[0]
+    odd = size % 2 == 1 and plain_conv(layer, kernel=size, padding=size // 2, stride=stride)
+    if not odd or min(layer.in_channels, layer.out_channels) > FEW:
+        return None
+    if layer.in_channels <= FEW:
+        return (1, _from_few) if layer.out_channels > FEW else None
+    return (1, _to_few) if stride == 1 else None
 
 
-def _run(layers: Sequence[nn.Module], x_BCHW: Tensor) -> Tensor:
-    conv = layers[0]
+def _from_few(layers: Sequence[nn.Module], x_BCHW: Tensor) -> Tensor:
+    conv, ops = layers[0], native.ops()
     assert isinstance(conv, nn.Conv2d)
+    how = conv.stride[0], conv.kernel_size[0] // 2
+    if ops is None or not ops.thin_in_applies(x_BCHW, conv.weight, conv.bias, *how):
+        return plainly(layers, x_BCHW)
+    y_BFHW: Tensor = ops.thin_in(x_BCHW, conv.weight, conv.bias, *how)
+    return y_BFHW
+
+
+def _to_few(layers: Sequence[nn.Module], x_BCHW: Tensor) -> Tensor:
+    conv, ops = layers[0], native.ops()
+    assert isinstance(conv, nn.Conv2d)
+    padding = conv.kernel_size[0] // 2
+    if ops is not None and ops.thin_out_applies(x_BCHW, conv.weight, conv.bias, padding):
+        y_BFHW: Tensor = ops.thin_out(x_BCHW, conv.weight, conv.bias, padding)
+        return y_BFHW
     if x_BCHW.device.type != "cpu":
         return plainly(layers, x_BCHW)
     turned = conv.weight.flip(2, 3).transpose(0, 1)
-    return F.conv_transpose2d(x_BCHW, turned, conv.bias, padding=conv.kernel_size[0] // 2)
+    return F.conv_transpose2d(x_BCHW, turned, conv.bias, padding=padding)

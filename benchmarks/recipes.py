@@ -1,0 +1,167 @@
+"""Time to quality of the recipes, through the command line as a person would type them.
+
+    LATENS_DATA=DIR python benchmarks/recipes.py OUT [--seeds 5] [--only NAME ...] [--threads N]
+
+Every row trains with each seed, is judged by the mean over seeds on validation, and is tested once.
+Every finished run is kept in OUT, so that a stopped script goes on where it was. The rows go to
+benchmarks/results/recipes.json, which `write_performance.py` puts into docs/performance.md. All of
+them with five seeds take about five hours on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from machine import hardware, sentence
+
+RESULTS = Path(__file__).resolve().parent / "results" / "recipes.json"
+HALVED = "bird=2500,deer=2500,truck=2500"
+SAME_CODE = '--set=encoder={"kind":"residual","patch":4,"widths":[64],"blocks":2,"out_filters":32}'
+REPORT_2 = (
+    "--recipe report-2-autoencoder --optimizer muon --learning-rate 0.12 --schedule linear "
+    "--weight-decay 0.02"
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is trained, and what was asked of it.
+
+    `quality` is an accuracy, or for autoencoders a mean squared error; `seconds` may be None where
+    only the quality was asked for. `{encoder}` in the command is the run of that row, same seed.
+    """
+
+    work: str
+    command: str
+    quality: float
+    seconds: float | None
+    encoder: str = ""
+
+    @property
+    def classifies(self) -> bool:
+        return self.command.startswith("classify")
+
+
+ROWS = {
+    "mnist-99.0": Row("MNIST classifier, 99.0%", "classify mnist --epochs 1", 0.990, 15),
+    "mnist-99.4": Row("MNIST classifier, 99.4%", "classify mnist", 0.994, 90),
+    "mnist-99.6": Row("MNIST classifier, 99.6%", "classify mnist --epochs 20", 0.996, 360),
+    "same-code-1": Row(
+        "MNIST autoencoder, 7x7x32 code, 0.0011",
+        f"pretrain mnist --learning-rate 0.006 --epochs 1 {SAME_CODE}", 0.0011, 20,
+    ),
+    "same-code-2": Row(
+        "MNIST autoencoder, 7x7x32 code, 0.00048",
+        f"pretrain mnist --learning-rate 0.006 --epochs 3 {SAME_CODE}", 0.00048, 55,
+    ),
+    "narrow": Row(
+        "MNIST autoencoder, 32-number code, 0.0035",
+        "pretrain mnist --latent 32 --epochs 10", 0.0035, 300,
+    ),
+    "fashion-93.5": Row(
+        "Fashion-MNIST classifier, 93.5%", "classify fashion-mnist", 0.935, 240
+    ),
+    "fashion-94": Row(
+        "Fashion-MNIST classifier, 94%", "classify fashion-mnist --epochs 20", 0.94, 600
+    ),
+    "cifar-80": Row(
+        "cifar10-jpeg, three classes halved, 80%",
+        f"classify cifar10-jpeg --keep {HALVED} --epochs 4", 0.80, 300,
+    ),
+    "cifar-86": Row(
+        "cifar10-jpeg, three classes halved, 86%",
+        f"classify cifar10-jpeg --keep {HALVED}", 0.86, 1200,
+    ),
+    "report-2": Row(
+        "report 2's autoencoder, 20 epochs, 0.00077", f"pretrain mnist {REPORT_2}", 0.00077, None
+    ),
+    "encoder": Row("MNIST autoencoder, 64 numbers", "pretrain mnist", 0.002, None),
+    "two-phase": Row(
+        "that encoder, in two phases", "classify mnist --encoder {encoder}", 0.992, None, "encoder"
+    ),
+}  # fmt: skip
+
+
+def latens(*arguments: str) -> Any:
+    """What `latens ... --json` printed."""
+    print("$ latens", *arguments, flush=True)
+    command = [sys.executable, "-m", "latens", *arguments, "--json"]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout)
+
+
+def once(out: Path, name: str, row: Row, seed: int, more: list[str]) -> dict[str, Any]:
+    """Train and test with one seed; or read what an earlier call found."""
+    kept, run = out / f"{name}-{seed}.json", out / f"{name}-{seed}"
+    if kept.exists():
+        return dict(json.loads(kept.read_text()))
+    task, *arguments = row.command.format(encoder=out / f"{row.encoder}-{seed}").split()
+    if run.exists():
+        found = latens(task, "--resume", str(run))
+    else:
+        found = latens(task, *arguments, "--seed", str(seed), "--out", str(run), *more)
+    tested = latens("evaluate", str(run))
+    found["test"] = tested["accuracy"] if row.classifies else tested["mse"]
+    kept.write_text(json.dumps(found))
+    return dict(found)
+
+
+def judged(name: str, row: Row, found: list[dict[str, Any]]) -> dict[str, Any]:
+    """A row of the page: the seconds, where the mean over seeds is as good as was asked."""
+    field = "val_accuracy" if row.classifies else "val_mse"
+    val, test = ([float(f[key]) for f in found] for key in (field, "test"))
+    mean = statistics.mean(val)
+    good = mean >= row.quality if row.classifies else mean <= row.quality
+    seconds = statistics.median(float(f["train_seconds"]) for f in found)
+    told = f"{spread(val, row)} on validation, {spread(test, row)} on test, {len(found)} seeds"
+    asked = seconds if row.seconds is None else row.seconds
+    return {
+        "work": row.work, "asked": row.seconds, "reached": seconds if good else None,
+        "unit": "s", "command": f"latens {row.command.format(encoder='ENCODER')}",
+        "note": told if good else f"{told}, after {seconds:.0f} of {asked:.0f} s", "name": name,
+    }  # fmt: skip
+
+
+def spread(values: list[float], row: Row) -> str:
+    """Mean and standard deviation, in percent for accuracies."""
+    form = ".2%" if row.classifies else ".5f"
+    deviation = f" ± {statistics.stdev(values):{form}}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):{form}}{deviation}"
+
+
+def write(rows: list[dict[str, Any]]) -> None:
+    """Put these rows in the place of those of the same names."""
+    before = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
+    known = {row["name"]: row for row in [*before, *rows]}
+    ordered = [known[name] for name in ROWS if name in known]
+    content = {"date": time.strftime("%Y-%m-%d"), "hardware": sentence(hardware()), "rows": ordered}
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--only", nargs="*", choices=ROWS, default=[*ROWS])
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    for name in given.only:
+        row, more = ROWS[name], ["--threads", str(given.threads)]
+        found = [once(given.out, name, row, seed, more) for seed in range(given.seeds)]
+        write([judged(name, row, found)])
+        print(name, judged(name, row, found)["note"], flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,229 @@
+// Convolutions between a thin map of one to four channels and a wide one: the first of an encoder,
+// the last of a decoder. General convolutions pad the few channels to full vectors of them; here the
+// vectors lie along the wide map's channels, which are a multiple of 16, and each number of the thin
+// one is spread over them. Three loops do all of it:
+//
+//   spread   thin to wide: the first layer forward; the last one's gradient for its input
+//   dot      wide to thin: the last layer forward
+//   gather   thin and wide to kernel: both layers' gradients for their kernels
+//
+// Kernels are [P, k, k, C] here: P thin channels ("planes"), k odd, C wide channels.
+#include "common.h"
+
+#include <cstring>
+#include <utility>
+
+namespace latens {
+namespace {
+
+constexpr int64_t kLanes = 16;
+// Any compiler that knows this type cuts it into the vectors that the processor has.
+typedef float Lanes __attribute__((vector_size(4 * kLanes), aligned(4), may_alias));
+
+inline Lanes load(const float* p) { return *reinterpret_cast<const Lanes*>(p); }
+inline void store(float* p, Lanes v) { *reinterpret_cast<Lanes*>(p) = v; }
+
+// body(0) ... body(n - 1), written out: only then do compilers keep an array of sums in registers.
+template <int n, class Body>
+inline void written_out(Body body) {
+  [&]<int... i>(std::integer_sequence<int, i...>) {
+    (body(i), ...);
+  }(std::make_integer_sequence<int, n>());
+}
+
+struct Map {  // a channels-last map
+  int64_t images, channels, height, width;
+
+  explicit Map(const Tensor& t)
+      : images(t.size(0)), channels(t.size(1)), height(t.size(2)), width(t.size(3)) {}
+  int64_t image() const { return channels * height * width; }
+};
+
+// One image of the thin map, plane by plane, with a border of zeros: inner loops ask for no edges.
+struct Planes {
+  int64_t count, height, width;
+  Floats values;
+
+  Planes(const Map& thin, int64_t border)
+      : count(thin.channels),
+        height(thin.height + 2 * border),
+        width(thin.width + 2 * border),
+        values(count * height * width) {}
+
+  void fill(const float* image, const Map& thin, int64_t border) {
+    for (int64_t p = 0; p < count; ++p)
+      for (int64_t h = 0; h < thin.height; ++h)
+        for (int64_t w = 0; w < thin.width; ++w)
+          values[(p * height + h + border) * width + w + border] =
+              image[(h * thin.width + w) * count + p];
+  }
+  const float* at(int64_t p, int64_t h) const { return &values[(p * height + h) * width]; }
+};
+
+// line[w][c] (+)= sum over a, b of plane[a][stride * w + b] * kernel[a][b][c], for one line of the
+// wide map; from `plane` on lie the k rows of the thin one. Where `bias` is given the line begins
+// with it, else with what it holds.
+template <int k>
+void spread_line(const float* plane, int64_t row, int64_t stride, const float* kernel,
+                 const float* bias, float* line, int64_t width, int64_t C) {
+  for (int64_t c = 0; c < C; c += kLanes) {
+    Lanes weights[k * k];
+    written_out<k * k>([&](int t) { weights[t] = load(kernel + t * C + c); });
+    for (int64_t w = 0; w < width; ++w) {
+      Lanes sum = load(bias ? bias + c : line + w * C + c);
+      written_out<k * k>(
+          [&](int t) { sum += plane[t / k * row + w * stride + t % k] * weights[t]; });
+      store(line + w * C + c, sum);
+    }
+  }
+}
+
+// The same places: dkernel[a][b][c] += sum over w of plane[a][stride * w + b] * line[w][c].
+template <int k>
+void gather_line(const float* plane, int64_t row, int64_t stride, const float* line, float* dkernel,
+                 int64_t width, int64_t C) {
+  for (int64_t c = 0; c < C; c += kLanes) {
+    Lanes sums[k * k] = {};
+    for (int64_t w = 0; w < width; ++w) {
+      __builtin_prefetch(line + (w + width) * C + c);  // of the next line: processors guess this badly
+      const Lanes value = load(line + w * C + c);
+      written_out<k * k>(
+          [&](int t) { sums[t] += plane[t / k * row + w * stride + t % k] * value; });
+    }
+    written_out<k * k>([&](int t) {
+      store(dkernel + t * C + c, load(dkernel + t * C + c) + sums[t]);
+    });
+  }
+}
+
+// The loops for a kernel of side k; `ops.py` lets no other through.
+#define LATENS_FOR_SIDE(k, function) \
+  (k == 1 ? function<1> : k == 3 ? function<3> : k == 5 ? function<5> : function<7>)
+
+void spread(const Tensor& thin_, const Tensor& kernel, const Tensor& bias, int64_t stride,
+            int64_t border, Tensor wide_) {
+  const Map thin(thin_), wide(wide_);
+  const int64_t k = kernel.size(1), taps = k * k * wide.channels;
+  const auto line = LATENS_FOR_SIDE(k, spread_line);
+  Chunks(thin.images, wide.image()).each([&](int64_t, int64_t first, int64_t last) {
+    Planes planes(thin, border);
+    for (int64_t n = first; n < last; ++n) {
+      planes.fill(in(thin_) + n * thin.image(), thin, border);
+      for (int64_t h = 0; h < wide.height; ++h)
+        for (int64_t p = 0; p < thin.channels; ++p)
+          line(planes.at(p, h * stride), planes.width, stride, in(kernel) + p * taps,
+               p ? nullptr : in(bias),
+               out(wide_) + n * wide.image() + h * wide.width * wide.channels, wide.width,
+               wide.channels);
+    }
+  });
+}
+
+void gather(const Tensor& thin_, const Tensor& wide_, int64_t stride, int64_t border,
+            Tensor dkernel) {
+  const Map thin(thin_), wide(wide_);
+  const int64_t k = dkernel.size(1), taps = k * k * wide.channels, size = dkernel.numel();
+  const auto line = LATENS_FOR_SIDE(k, gather_line);
+  const Chunks chunks(thin.images, wide.image());
+  Floats parts(chunks.count * size);
+  chunks.each([&](int64_t chunk, int64_t first, int64_t last) {
+    Planes planes(thin, border);
+    for (int64_t n = first; n < last; ++n) {
+      planes.fill(in(thin_) + n * thin.image(), thin, border);
+      for (int64_t h = 0; h < wide.height; ++h)
+        for (int64_t p = 0; p < thin.channels; ++p)
+          line(planes.at(p, h * stride), planes.width, stride,
+               in(wide_) + n * wide.image() + h * wide.width * wide.channels,
+               &parts[chunk * size + p * taps], wide.width, wide.channels);
+    }
+  });
+  Doubles total(size);
+  for (size_t i = 0; i < parts.size(); ++i) total[i % size] += parts[i];
+  std::copy(total.begin(), total.end(), out(dkernel));
+}
+
+inline float sum(Lanes v) {
+  typedef float Four __attribute__((vector_size(16)));
+  Four part[4];
+  std::memcpy(part, &v, sizeof v);
+  const Four all = (part[0] + part[1]) + (part[2] + part[3]);
+  return (all[0] + all[1]) + (all[2] + all[3]);
+}
+
+// Inner products of a kernel's row with the map from `count` neighbours on, `C` numbers apart. What
+// one row of the kernel meets lies side by side in memory, channels and all, as its own numbers do.
+template <int count>
+inline void dots(const float* x, const float* kernel, int64_t length, int64_t C, Lanes* sums) {
+  for (int64_t i = 0; i < length; i += kLanes) {
+    const Lanes weight = load(kernel + i);
+    written_out<count>([&](int j) { sums[j] += load(x + j * C + i) * weight; });
+  }
+}
+
+// One plane of one image: y[h][w] = bias + sum over a, b, c of x[h + a - border][w + b - border][c]
+// * kernel[a][b][c], where the places outside the map count as zero.
+struct Plane {
+  const Map& wide;
+  const float *image, *kernel;
+  int64_t k, border, planes;
+  float bias;
+  float* y;  // of the line
+
+  // `count` neighbours from column w on. Several share the loads of the kernel, and their sums are
+  // added side by side; all but one must lie where the whole kernel meets the map.
+  template <int count>
+  void some(int64_t h, int64_t w) const {
+    const int64_t C = wide.channels, left = std::max<int64_t>(0, border - w);
+    const int64_t length = (std::min(k, wide.width + border - w) - left) * C;
+    Lanes sums[count] = {};
+    for (int64_t a = std::max<int64_t>(0, border - h); a < std::min(k, wide.height + border - h); ++a)
+      dots<count>(image + ((h + a - border) * wide.width + w + left - border) * C,
+                  kernel + (a * k + left) * C, length, C, sums);
+    written_out<count>([&](int j) { y[(w + j) * planes] = bias + sum(sums[j]); });
+  }
+
+  void line(int64_t h, int64_t width) const {
+    constexpr int64_t kSome = 8;
+    const int64_t begin = std::min(border, width);
+    const int64_t end = std::clamp(wide.width + border - k + 1, begin, width);
+    if (end - begin < kSome) {
+      for (int64_t w = 0; w < width; ++w) some<1>(h, w);
+      return;
+    }
+    for (int64_t w = 0; w < begin; ++w) some<1>(h, w);
+    for (int64_t w = begin; w < end; w += kSome)  // the last ones may be done twice
+      some<kSome>(h, std::min(w, end - kSome));
+    for (int64_t w = end; w < width; ++w) some<1>(h, w);
+  }
+};
+
+void dot(const Tensor& wide_, const Tensor& kernel, const Tensor& bias, int64_t border,
+         Tensor thin_) {
+  const Map wide(wide_), thin(thin_);
+  const int64_t k = kernel.size(1), P = thin.channels;
+  Chunks(thin.images, wide.image()).each([&](int64_t, int64_t first, int64_t last) {
+    for (int64_t n = first; n < last; ++n)
+      for (int64_t h = 0; h < thin.height; ++h)
+        for (int64_t p = 0; p < P; ++p)
+          Plane{wide, in(wide_) + n * wide.image(), in(kernel) + p * k * k * wide.channels, k,
+                border, P, in(bias)[p], out(thin_) + n * thin.image() + h * thin.width * P + p}
+              .line(h, thin.width);
+  });
+}
+
+}  // namespace
+}  // namespace latens
+
+STABLE_TORCH_LIBRARY_FRAGMENT(latens, m) {
+  m.def(
+      "thin_spread(Tensor thin, Tensor kernel, Tensor bias, int stride, int border,"
+      " Tensor(a!) wide) -> ()");
+  m.def("thin_gather(Tensor thin, Tensor wide, int stride, int border, Tensor(a!) dkernel) -> ()");
+  m.def("thin_dot(Tensor wide, Tensor kernel, Tensor bias, int border, Tensor(a!) thin) -> ()");
+}
+
+STABLE_TORCH_LIBRARY_IMPL(latens, CPU, m) {
+  m.impl("thin_spread", TORCH_BOX(&latens::spread));
+  m.impl("thin_gather", TORCH_BOX(&latens::gather));
+  m.impl("thin_dot", TORCH_BOX(&latens::dot));
+}
