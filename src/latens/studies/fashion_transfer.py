@@ -21,6 +21,11 @@ from latens.studies._study import Arm, Chosen, Contrast, Plan, Reported, Scale, 
 FASHION, MNIST = "fashion-mnist", "mnist"
 NOISE = "gaussian=0.4"
 LEAKY_AT = 1000  # labels at which to ask what the test images in pretraining were worth
+OWN = "made for clothes, from scratch"
+CLOTHES = {
+    "kind": "conv", "encoder_filters": [32, 64, 128, 128], "decoder_filters": [16, 16],
+    "kernel_size": [5, 3, 3, 3], "down_after": [1, 3], "down": "stride",
+}  # fmt: skip
 DENSE = {"kind": "mlp", "hidden": [1024, 1024], "latent": None}
 
 
@@ -61,8 +66,20 @@ def _plan(scale: Scale, _: Chosen) -> Plan:
     arms += [control, second]
     contrasts.append(Contrast(second.name, control.name))
     if budgets[-1] is None:
+        arms.append(_own(scale))
         contrasts.append(Contrast("the same from scratch, all labels", "M2: dense 64-64"))
+        contrasts.append(Contrast(OWN, "the same from scratch, all labels"))
     return Plan(arms, contrasts)
+
+
+def _own(scale: Scale) -> Arm:
+    """A classifier for clothes: mirrored and shifted, never turned; wide maps at a quarter size."""
+    options: dict[str, Any] = {
+        "mode": "scratch", "epochs": by_scale(scale, 2, 16, 30), "augment": "flip,shift=0.5",
+        "optimizer": "muon", "learning_rate": 0.05, "schedule": "linear", "hidden": (),
+        "dropout": 0.0, "overrides": {"encoder": CLOTHES, "head.pool": "mean-max"},
+    }  # fmt: skip
+    return Arm(OWN, "classify", options, group="all labels")
 
 
 def _m2(scale: Scale) -> Arm:
