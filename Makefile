@@ -4,8 +4,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH := .venv-bench
 
-.PHONY: demo test check clean bench
+.PHONY: demo test check clean bench bench-quick
 
 demo: $(VENV)/.installed  ## pretrain, reuse, compare on 1,797 real digits: under a minute
 	$(BIN)/latens demo --out demo-out
@@ -18,11 +19,14 @@ check: $(VENV)/.installed-dev  ## what the tests do not see: style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.installed-dev  ## speed and memory, as ratios against plain PyTorch
-	$(BIN)/python benchmarks/engine.py
+bench: $(BENCH)/.installed  ## speed and memory beside other libraries: under half an hour
+	$(BENCH)/bin/python benchmarks/bench.py
+
+bench-quick: $(VENV)/.installed-dev  ## has the engine become slower? two minutes
+	$(BIN)/python benchmarks/guard.py
 
 clean:
-	rm -rf $(VENV) build *.egg-info src/*.egg-info demo-out
+	rm -rf $(VENV) $(BENCH) build *.egg-info src/*.egg-info demo-out
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) tools/install.py $(VENV)
@@ -30,4 +34,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PYTHON) tools/install.py $(VENV) --dev
+	touch $@
+
+$(BENCH)/.installed: pyproject.toml benchmarks/constraints.txt
+	$(PYTHON) tools/install.py $(BENCH) --bench
 	touch $@

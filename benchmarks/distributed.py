@@ -62,19 +62,23 @@ def worker(steps: int, threads: int) -> None:
 
 def started(count: int, threads: int, steps: int) -> list[subprocess.Popen[str]]:
     """The processes of one contestant, the leader first."""
+    command = [sys.executable, __file__, "--worker", str(threads), "--steps", str(steps)]
+    return [
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | told
+        )
+        for told in address(count)
+    ]  # fmt: skip
+
+
+def address(count: int) -> list[dict[str, str]]:
+    """What `torchrun` would put into the environment of each of so many processes."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, __file__, "--worker", str(threads), "--steps", str(steps)]
     told = {"WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count, "MASTER_PORT": port}
     every = {name: str(value) for name, value in told.items()} | {"MASTER_ADDR": "localhost"}
-    return [
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env=os.environ | every | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
-        )
-        for rank in range(count)
-    ]  # fmt: skip
+    return [every | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(count)]
 
 
 def race(rounds: int, steps: int) -> dict[str, list[float]]:

@@ -89,13 +89,20 @@ class Interrupted(LatensError):
 MANY = 12  # names, of which more are not shown
 
 
-def unknown_name(what: str, name: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that is not in a list: it shows the list and the nearest name."""
+def unknown_name(
+    what: str, name: str, known: Iterable[str], *, meant: Mapping[str, str] | None = None
+) -> UsageError:
+    """The error for a name that is not in a list: it shows the list and the nearest name.
+
+    `meant` are other words for names of the list, as people know them from elsewhere.
+    """
     names = sorted(known)
     shown = ", ".join(names[:MANY]) + (f" and {len(names) - MANY} more" if names[MANY:] else "")
     # Short names are near to too many others: 42 is not a misspelt 4.
     near = difflib.get_close_matches(name, names, n=1) if len(name) > 2 else []
-    hint = f"Did you mean {near[0]}?" if near else f"Use one of: {shown}."
+    other = (meant or {}).get(name.lower(), "")
+    near = [other] if other in names else near
+    hint = f"Did you mean {near[0]}?" if near else "Use one of these."
     return UsageError(
         f"Expected the name of {a(what)} ({shown}); got {name!r}.",
         hint=hint,

@@ -15,8 +15,8 @@ import pytest
 from app_tiny import digits, files, poisoned, records, same, weights
 
 import latens
+from latens.app import pretrain, sweep_params, worker
 from latens.app import sweep as app
-from latens.app import sweep_params, worker
 from latens.app.runs import show_run
 from latens.app.sweep_open import FILE
 from latens.app.sweep_spec import Task
@@ -201,6 +201,33 @@ def test_stopped_in_the_middle_of_a_trial_it_goes_on_there(place: Path) -> None:
     assert caught.value.hint.endswith(f"--resume {place / 'stopped'}")
     got = app.resume(place / "stopped", digits())
     assert [t["val_mse"] for t in got.trials] == [t["val_mse"] for t in whole.trials]
+
+
+def test_stopped_while_its_page_is_drawn_it_says_how_to_draw_it(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*given: Any) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(Interrupted, match="page") as caught:
+        patched.setattr("latens.app.sweep_answer._draw", interrupted)
+        swept(place / "undrawn")
+    assert caught.value.hint.endswith(f"--resume {place / 'undrawn'}")
+    told: list[str] = []
+    assert app.resume(place / "undrawn", digits(), tell=told.append).complete == 2
+    assert "2 of 2 trials are done already (2 complete); none is left." in told
+
+
+def test_it_goes_on_on_another_device(place: Path, found: latens.Swept) -> None:
+    """Also with a trial that had begun elsewhere; nothing of a finished one is trained."""
+    assert app.resume(found.run, digits(), device="cpu", threads=1).trials == found.trials
+    trial = Path(found.run) / str(found.trials[0]["run"])
+    for go_on in (
+        lambda: app.resume(found.run, digits(), device="nowhere"),
+        lambda: pretrain.resume(trial, digits(), machine={"device": "nowhere"}),
+    ):
+        with pytest.raises(UsageError, match="a device that this machine has; got 'nowhere'"):
+            go_on()
 
 
 KILLED = """

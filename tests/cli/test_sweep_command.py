@@ -51,8 +51,10 @@ def test_a_sweep_from_its_first_trial_to_the_next_command(here: Path) -> None:
     assert "3 complete trials, best val mse" in listed.out
     shown = latens("runs", "show", "runs/swept")
     assert shown.code == 0 and "sweep" in shown.out
-    more = latens("sweep", "--resume", "runs/swept", "--trials", "4", "--json")
+    more = latens("sweep", "--resume", "runs/swept", "--trials", "4", "--threads", "1",
+                  "--device", "cpu", "--json")  # fmt: skip
     assert more.code == 0 and more.document["complete"] == 4
+    assert "3 of 4 trials are done already (3 complete); 1 to go." in more.err
     evaluated = latens("evaluate", f"runs/swept/trials/{more.document['best']:04d}")
     assert evaluated.code == 0, evaluated.err
 
@@ -85,7 +87,8 @@ def test_a_grid_of_classifiers_as_json(here: Path) -> None:
          "unknown-keyword", "balance"),
         (["data.npz", "--pretrain", "--param", "latent=2", "--storage", "x"], "bad-storage", "URL"),
         (["--pretrain", "--param", "latent=2"], "no-data", "DATA"),
-        (["--resume", "runs/ae", "--search", "grid"], "without-effect", "--search"),
+        (["--resume", "runs/ae", "--threads", "1", "--search", "grid"], "without-effect",
+         "got --search as well"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_sentence_and_nothing_is_made(
@@ -98,6 +101,21 @@ def test_a_mistake_is_one_sentence_and_nothing_is_made(
     error = done.document["error"]
     assert error["code"] == code and words in error["message"] and error["hint"]
     assert not (here / "runs" / "wrong").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("lr", "Did you mean learning_rate?"),
+        ("bs", "Did you mean batch_size?"),
+        ("lerning_rate", "Did you mean learning_rate?"),
+        ("zzz", "'latens pretrain --help' lists them all."),
+    ],
+)
+def test_a_parameter_of_another_name_is_helped(here: Path, name: str, hint: str) -> None:
+    error = sweep("--param", f"{name}=1,2", "--json").document["error"]
+    assert error["code"] == "unknown-parameter" and error["hint"].startswith(hint)
+    assert "activation" not in error["hint"]
 
 
 def test_a_worker_empties_the_queue_that_was_filled(here: Path, tmp_path: Path) -> None:

@@ -67,7 +67,8 @@ def test_what_is_taken_together(layers: list[nn.Module], join: object, count: in
     "layer",
     [
         nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(4, 8, 4, stride=2, padding=1),
-        nn.Conv2d(8, 4, 3, padding=1, groups=4), nn.Conv2d(8, 1, 3, padding=1, padding_mode="reflect"),
+        nn.Conv2d(8, 4, 3, padding=1, groups=4),
+        nn.Conv2d(8, 1, 3, padding=1, padding_mode="reflect"),
         nn.ConvTranspose2d(8, 8, 3, stride=2, padding=1), nn.BatchNorm2d(4, momentum=None),
         nn.Conv2d(8, 1, 3, dilation=2, padding=2),
     ],

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from latens.data.check import check
 from latens.data.image_set import ImageSet
 from latens.data.load import load
 from latens.data.pack import pack
@@ -90,3 +91,47 @@ def test_damage_is_told(damage: str, tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         load(out)
     assert caught.value.code == ("newer-pack" if damage == "newer" else "broken-pack")
+
+
+def test_a_pack_knows_its_hashes_and_an_older_one_works_them_out(tmp_path: Path) -> None:
+    out = pack(pictures(tmp_path / "in"), tmp_path / "in.pack")
+    got = load(out)
+    assert "hashes" in vars(got)
+    assert np.array_equal(got.hashes, got.read_again().hashes)
+    (out / "hashes.npy").unlink()
+    older = load(out)
+    assert "hashes" not in vars(older) and np.array_equal(older.hashes, got.hashes)
+
+
+@pytest.mark.parametrize("file", ["images.npy", "hashes.npy"])
+def test_check_believes_pixels_alone(file: str, tmp_path: Path) -> None:
+    out = pack(pictures(tmp_path / "in"), tmp_path / "in.pack")
+    assert not any(found.code == "pack-damaged" for found in check(out).findings)
+    content = bytearray((out / file).read_bytes())
+    content[-1] ^= 1
+    (out / file).write_bytes(content)
+    assert any(found.code == "pack-damaged" for found in check(out).findings)
+
+
+@pytest.mark.parametrize("source", ["pack", "npy", "folder"])
+def test_resized_on_disk_and_nothing_else_left_there(source: str, tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "in")
+    given = {"pack": tmp_path / "in.pack", "npy": tmp_path / "x.npy", "folder": folder}[source]
+    if source == "pack":
+        pack(folder, given)
+    if source == "npy":
+        np.save(given, load(folder).images)
+    out = pack(given, tmp_path / "small.pack", size=(4, 5), channels=1)
+    expected = load(given, size=(4, 5), channels=1)
+    assert np.array_equal(load(out).images, expected.images)
+    held = {file.name for file in out.iterdir()} - {"labels.npy"}
+    assert held == {"images.npy", "hashes.npy", "meta.json"}
+
+
+def test_a_gap_is_closed_on_disk(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "in", 200)
+    for name in ("dog/000.png", "cat/077.png", "dog/120.png"):
+        (folder / name).write_bytes(b"x")
+    out = pack(folder, tmp_path / "in.pack")
+    assert np.array_equal(load(out).images, load(folder).images)
+    assert (out / "images.npy").stat().st_size == 128 + 197 * 3 * 8 * 8

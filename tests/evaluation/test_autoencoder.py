@@ -102,6 +102,12 @@ def test_large_images_say_why_they_have_no_pca() -> None:
     assert values["pca_mse"] is None and "4,800" in values["pca_reason"]
 
 
+def test_a_code_that_could_copy_is_not_compared_with_pca() -> None:
+    values, _ = reconstruction(Copies(), digits(), thirds(), CPU)
+    assert values["code"] >= values["pixels"] and values["pca_mse"] is None
+    assert "wide enough to copy" in values["pca_reason"]
+
+
 def test_the_test_part_can_be_asked_for() -> None:
     values, arrays = evaluated(None, part="test")
     assert values["part"] == "test"

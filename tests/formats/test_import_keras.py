@@ -248,6 +248,40 @@ def test_weights_of_an_exported_run_come_back(files: Path, runs: Path, tmp_path:
         assert same(last(back), by_keras(model, last(digits.astype(np.float32) / 255)))
 
 
+@pytest.mark.parametrize("suffix", ["h5", "keras"])
+def test_an_export_of_latens_is_known_again(
+    runs: Path, suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By a word in the file that Keras does not look at, and drops when it saves the model."""
+    file = tmp_path / f"ae.{suffix}"
+    latens.export(runs / "ae", file)
+    assert command("import-keras", file, "--out", tmp_path / "back") == 0
+    out = capsys.readouterr().out
+    assert "Exported by latens " in out and "latens' own" in out and "elsewhere" not in out
+    page = (tmp_path / "back" / "report" / "index.html").read_text()
+    assert "trained by latens" in page and "trained elsewhere" not in page
+    keras.saving.load_model(file, compile=False).save(tmp_path / f"theirs.{suffix}")
+    again = latens.import_keras(tmp_path / f"theirs.{suffix}", out=tmp_path / "again")
+    assert not again.ours and again.written_by.startswith("Keras ")
+    assert [found["code"] for found in again.findings] == ["trained-elsewhere"]
+
+
+def test_images_of_another_size_are_told(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x, y = np.random.default_rng(0).integers(0, 256, (40, 12, 12), np.uint8), np.arange(40) % 10
+    np.savez(tmp_path / "wide.npz", images=x, labels=y)
+    resized = "Note: Images were resized from 12x12 to 8x8 (height x width)."
+    assert command("import-keras", files / "ae.keras", "--out", tmp_path / "ae") == 0
+    assert "resized" not in capsys.readouterr().out
+    assert command("evaluate", tmp_path / "ae", "--data", tmp_path / "wide.npz") == 0
+    assert capsys.readouterr().out.count(resized) == 1
+    out = ("--out", tmp_path / "own")
+    data = ("--data", tmp_path / "wide.npz")
+    assert command("import-keras", files / "ae.keras", *data, *out) == 0
+    assert resized in capsys.readouterr().out
+
+
 def test_the_commands(
     files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
+from kernel_builds import run_build
 
-from conftest import run_build
 from latens import kernels
 from latens.errors import RunError
 from latens.kernels import build, cache

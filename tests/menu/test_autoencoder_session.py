@@ -40,7 +40,7 @@ def test_from_the_first_question_to_a_saved_model(here: Path) -> None:
     assert saved.spec() == run.spec() and saved.finished
     assert library.load("out/ae").reconstruct("train.dat").shape == (300, 1, 8, 8)
     assert f"  {first.name}: {first.run}" in person.text
-    assert sitting.following == "latens classification -d train.dat -dl LABELS -model out/ae"
+    assert sitting.following == "", "nothing tells which labels these images have"
     assert not list(here.glob("out/.*"))
 
 
@@ -61,6 +61,39 @@ def test_plots_of_the_last_model_and_of_all(here: Path) -> None:
     table = read_csv(next(file for file in shown if file.suffix == ".csv"))
     assert table.values("epochs") == [1, 2]
     assert table.column("val_mse").goal == "minimize"
+
+
+def test_a_single_model_is_not_set_side_by_side_with_others(here: Path) -> None:
+    person, sitting = hold(*SMALL, "2", pages=True)
+    assert "training-loss.png" in person.text and "with the second model" in person.text
+    drawn = sitting.folder / "plots" / "autoencoders"
+    assert [file.name for file in drawn.iterdir()] == ["models.csv"]
+
+
+@pytest.mark.parametrize(
+    ("files", "options"),
+    [
+        ({"train-images-idx3-ubyte": "train.dat"}, ""),
+        ({"train-images-idx3-ubyte": "train.dat", "train-labels-idx1-ubyte": "train.lab"},
+         "-d mnist/train-images-idx3-ubyte -dl mnist/train-labels-idx1-ubyte"),
+        ({"train-images-idx3-ubyte": "train.dat", "train-labels-idx1-ubyte": "train.lab",
+          "t10k-images-idx3-ubyte": "test.dat", "t10k-labels-idx1-ubyte": "test.lab"},
+         "-d mnist"),
+    ],
+)  # fmt: skip
+def test_the_next_command_names_the_labels(here: Path, files: dict[str, str], options: str) -> None:
+    (here / "mnist").mkdir()
+    for name, source in files.items():
+        (here / "mnist" / name).write_bytes((here / source).read_bytes())
+    sitting = session(Person(*SMALL, "3", "ae"), "mnist/train-images-idx3-ubyte")
+    Autoencoder(sitting).hold()
+    wanted = f"latens classification {options} -model ae" if options else ""
+    assert sitting.following == wanted
+
+
+def test_advice_has_no_flags_for_what_is_asked(here: Path) -> None:
+    person, _ = hold(*SMALL)
+    assert "Train longer (3 epochs)" in person.text and "(--" not in person.text
 
 
 def test_report_2_asks_in_its_order(here: Path) -> None:

@@ -60,7 +60,7 @@ def test_report_2_asks_first_and_compares_the_network(here: Path, trained: Path)
     assert person.heard[0].startswith("Give the number of epochs")
     assert "You say convolution layers 10, the file 4: the file is right." in person.text
     assert RunFolder.open(sitting.models[0].run).spec()["head"]["hidden"] == [64]
-    assert (sitting.folder / "plots" / "classifiers" / "parallel.html").is_file()
+    assert "come with the second model" in person.text
 
 
 def test_a_loaded_classifier_can_be_tested(here: Path, trained: Path, classifier: Path) -> None:

@@ -32,6 +32,7 @@ def test_the_whole_way_of_a_report(mnist: Path, report: int) -> None:
     code, out, err = latens("autoencoder", *FOUR[:2], *options, piped=typed)
     assert code == 0, out + err
     assert "You say" not in out and "val mse" in out and "Saved" in out
+    assert "autoencoder: epoch 1 of 1  validation mse" in out
     typed = lines(*({1: (1, 1, 64, 16, 2), 2: (*first, 16)}[report]), 3, 1)
     code, out, err = latens("classification", *FOUR, "-model", "ae.h5", *options, piped=typed)
     assert code == 0, out + err
@@ -79,9 +80,11 @@ def test_what_is_wrong_is_told_before_any_question(
 
 
 def test_an_empty_pipe_ends_well(digits: Path) -> None:
-    for arguments in (("autoencoder", "-d", "train.dat"), ("menu", "digits"), ("menu",)):
-        code, _, err = latens(*arguments)
+    for arguments in (("autoencoder", "-d", "train.dat"), ("menu", "digits")):
+        code, out, err = latens(*arguments)
         assert code == 0, err
+        assert f"Next: latens {' '.join(arguments)}" in out, "nothing was trained: the same again"
+    assert latens("menu")[0] == 0
     assert not (digits / "runs").exists()
 
 

@@ -63,7 +63,7 @@ def test_the_reports_programs_on_mnist(mnist: Path, start) -> None:  # type: ign
         ("number of convolution layers: ", "4"), ("each convolution filter: ", "3"),
         ("filters per layer: ", "4"), ("number of epochs: ", "1"), ("batch size: ", "64"),
         ("4 - Load a pre-trained model", None), ("Your choice: ", "2"),
-        ("parallel.html", None), ("Your choice: ", "3"), ("path to save", "ae.h5"),
+        ("training-loss.png", None), ("Your choice: ", "3"), ("path to save", "ae.h5"),
         ("Saved model-1 to ae.h5", None),
     ):  # fmt: skip
         child.expect_exact(question)

@@ -250,6 +250,13 @@ def test_an_autoencoder_worse_than_pca_is_not_praised() -> None:
     assert "no better" in headlines.headline({"reconstruction": (result, {})}, {}).sentence
 
 
+@pytest.mark.parametrize("pca", [None, 0.0])
+def test_a_code_that_could_copy_is_told(pca: float | None) -> None:
+    result = {"images": 10, "mse": 0.02, "pca_mse": pca, "code": 64, "pixels": 64}
+    sentence = headlines.headline({"reconstruction": (result, {})}, {}).sentence
+    assert "64 numbers can copy the image" in sentence and "PCA" not in sentence
+
+
 def test_a_page_can_be_written_by_hand(tmp_path: Path) -> None:
     table = Table(("name", "value"), (("a", "1"), (), ("b", "2")))
     out = write_page(

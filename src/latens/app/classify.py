@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -193,6 +193,7 @@ def resume(
     data: ImageSet | Any = None,
     *,
     report: bool = True,
+    machine: Mapping[str, Any] | None = None,
     observers: Sequence[Observer] = (),
     progress: Progress = silent,
     tell: Tell = mute,
@@ -201,8 +202,9 @@ def resume(
     if not processes.leads():
         return ClassifyResult(**follow(data))
     with resume_training(
-        run, data, task="classify", observers=observers, progress=progress, tell=tell
-    ) as trained:
+        run, data, task="classify", machine=machine, observers=observers, progress=progress,
+        tell=tell,
+    ) as trained:  # fmt: skip
         return finish(trained, report, progress)
 
 

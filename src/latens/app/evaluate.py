@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from latens.app.opening import data_of, require_finished, task_of
+from latens.app.telling import Tell, mute, notes
 from latens.app.training import load_trained, split_of, with_labels
 from latens.checks.context import Context
 from latens.checks.run import run_checks
@@ -70,6 +71,7 @@ class AutoencoderEvaluation:
     code: int
     pixels: int
     pca_mse: float | None
+    pca_reason: str
     images: int
     page: str
 
@@ -79,7 +81,12 @@ class AutoencoderEvaluation:
 
 
 def evaluate(
-    run: str | Path, data: Any = None, *, device: str = "auto", progress: Progress = silent
+    run: str | Path,
+    data: Any = None,
+    *,
+    device: str = "auto",
+    progress: Progress = silent,
+    tell: Tell = mute,
 ) -> Evaluation | AutoencoderEvaluation:
     """Evaluate a finished run on its test part, and draw its report again.
 
@@ -87,6 +94,7 @@ def evaluate(
         run: the run's folder.
         data: the images again, where the run was made from arrays; for a run that was imported
             without images, those to evaluate it on.
+        tell: called with a line at a time, such as ``print``, where the images had to be changed.
 
     Raises:
         UsageError: a comparison (its runs can be evaluated), or `data` is missing.
@@ -98,6 +106,7 @@ def evaluate(
     require_finished(folder)
     spec = parse(RunSpec, folder.spec())
     images = data_of(folder, spec.data, data, progress)
+    notes(images, tell)
     if spec.task == "classify" and not spec.data.source:
         require_classes(images)
     if not len(split_of(folder, spec, images).test):
@@ -180,5 +189,6 @@ def _autoencoder(
     page = str(build_report(folder))
     fields = ("mse", "psnr", "ssim", "code", "pixels", "pca_mse", "images")
     return AutoencoderEvaluation(
-        run=str(folder.path), page=page, **{name: values[name] for name in fields}
-    )
+        run=str(folder.path), page=page, pca_reason=str(values["pca_reason"] or ""),
+        **{name: values[name] for name in fields},
+    )  # fmt: skip

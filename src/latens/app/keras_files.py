@@ -15,7 +15,7 @@ import numpy as np
 from latens.app.export import chain_of
 from latens.app.opening import read_data
 from latens.app.options import source_name
-from latens.app.telling import Tell, mute
+from latens.app.telling import Tell, mute, notes
 from latens.app.training import build_model, draw_split, environment, next_run_path
 from latens.checks.context import Context
 from latens.checks.run import run_checks
@@ -61,7 +61,7 @@ class Imported:
         classes: how many classes it names; 0 for an autoencoder.
         layers, parameters: how many there are.
         image_shape: channels, height and width of its images.
-        written_by: Keras, with its version.
+        written_by: Keras or latens, with its version; `ours` if that is latens.
         notes: what was done to make it a run; `findings` as for any run.
     """
 
@@ -76,6 +76,7 @@ class Imported:
     parameters: int
     image_shape: tuple[int, int, int]
     written_by: str
+    ours: bool
     notes: list[str]
     findings: list[dict[str, str]]
 
@@ -121,6 +122,7 @@ def import_keras(
     parts = split(chain, encoder_end)
     progress("reading the file", 1, 1)
     images, asked = _images(chain, parts, data, progress)
+    notes(images, tell)
     spec = _spec(path, chain, parts, asked)
     model = _model(spec, images, parts)
     folder = Path(out) if out is not None else next_run_path(images, "keras")
@@ -212,9 +214,9 @@ def _write(folder: Path, spec: RunSpec, model: Model, images: ImageSet, known: b
             _split(spec, images, known),
         )  # fmt: skip
         checkpoint.save_checkpoint(run, State(), model, None)
-        run.write_result(
-            "training", {"val": {}, "imported": spec.imported.file if spec.imported else ""}, {}
-        )
+        assert spec.imported is not None
+        origin = {"imported": spec.imported.file, "ours": spec.imported.ours}
+        run.write_result("training", {"val": {}, **origin}, {})
         draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -255,16 +257,17 @@ def _found(
         run=str(folder), task=spec.task, encoder_end=parts.end, why=parts.why,
         code=model.code_size, pixels=pixels, classes=parts.classes,
         layers=len(list(every(chain.layers))), parameters=count_parameters(model),
-        image_shape=chain.image_shape, written_by=chain.written_by, notes=list(parts.notes),
-        findings=told,
+        image_shape=chain.image_shape, written_by=chain.written_by,
+        ours=bool(spec.imported and spec.imported.ours), notes=list(parts.notes), findings=told,
     )  # fmt: skip
 
 
 def _announce(found: Imported, tell: Tell) -> None:
     what = f"a classifier of {found.classes} classes" if found.classes else "an autoencoder"
     size = in_words(found.image_shape)
+    by = f"Exported by {found.written_by}" if found.ours else found.written_by
     tell(
-        f"{found.written_by}: {what} for images of {size}, {plural(found.layers, 'layer')}, "
+        f"{by}: {what} for images of {size}, {plural(found.layers, 'layer')}, "
         f"{found.parameters:,} parameters"
     )
     tell(

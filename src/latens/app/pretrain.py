@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Unpack
@@ -208,6 +208,7 @@ def resume(
     data: ImageSet | Any = None,
     *,
     report: bool = True,
+    machine: Mapping[str, Any] | None = None,
     observers: Sequence[Observer] = (),
     progress: Progress = silent,
     tell: Tell = mute,
@@ -216,6 +217,7 @@ def resume(
     if not processes.leads():
         return PretrainResult(**follow(data))
     with resume_training(
-        run, data, task="pretrain", observers=observers, progress=progress, tell=tell
-    ) as trained:
+        run, data, task="pretrain", machine=machine, observers=observers, progress=progress,
+        tell=tell,
+    ) as trained:  # fmt: skip
         return finish(trained, progress, report)

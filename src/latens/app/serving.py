@@ -32,6 +32,14 @@ class Done:
     told: str = ""
 
 
+class Later(Exception):
+    """A piece of work that others have to come before; `attrs` say which, for `Job.ready`."""
+
+    def __init__(self, **attrs: Any) -> None:
+        super().__init__()
+        self.attrs = attrs
+
+
 @dataclass(frozen=True)
 class Job:
     """How to do a piece of work, which pieces are `ready`, and when there is `no_more` to come."""
@@ -79,6 +87,9 @@ def _work(queue: Queue, job: Job, trial: optuna.Trial, tell: Tell) -> int:
     try:
         with Heartbeat(queue.storage, trial._trial_id):
             done = job.do(trial, name)
+    except Later as later:
+        queue.release(trial, later.attrs)
+        return 0
     except (KeyboardInterrupt, Interrupted) as error:
         queue.release(trial)
         raise Interrupted("Stopped; everything so far is saved.") from error

@@ -12,6 +12,18 @@ PANELS = EXPLORE, OBJECTIVE, NETWORK, TRAINING, IMAGES, MACHINE, RARE = (
 )  # fmt: skip
 
 
+ELSEWHERE = {
+    "lr": "learning_rate", "rate": "learning_rate", "bs": "batch_size", "batch": "batch_size",
+    "wd": "weight_decay", "decay": "weight_decay", "opt": "optimizer", "act": "activation",
+    "drop": "dropout", "kernel": "kernel_size", "ks": "kernel_size",
+    "width": "filters", "layers": "conv_layers", "depth": "conv_layers", "units": "hidden",
+    "neurons": "hidden", "code": "latent", "bottleneck": "latent", "latent_dim": "latent",
+    "lr_schedule": "schedule", "scheduler": "schedule", "lr_scheduler": "schedule",
+    "patience": "early_stopping", "augmentation": "augment", "model": "network",
+}  # fmt: skip
+"""What options are called elsewhere, for "did you mean"."""
+
+
 @dataclass(frozen=True)
 class Setting:
     """What there is to say about an option besides its name and type.

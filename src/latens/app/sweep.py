@@ -7,7 +7,8 @@ validation: nothing here reads the test part.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -25,13 +26,14 @@ from latens.app.training import next_run_path
 from latens.app.warm_up import warm_up
 from latens.choices import Mode
 from latens.data.image_set import ImageSet
-from latens.errors import Interrupted, UsageError
+from latens.errors import Interrupted, UsageError, plural
 from latens.progress import Progress, silent
 from latens.report.table import Table
 from latens.runs import commands
 from latens.runs.folder import RunFolder, refuse_existing
-from latens.search import judging
+from latens.search import judging, space
 from latens.search import storage as stores
+from latens.search.queue import Slot
 from latens.train.records import Observer
 
 
@@ -108,19 +110,24 @@ def resume(
     *,
     trials: int | None = None,
     storage: str | None = None,
+    device: str | None = None,
+    threads: int | None = None,
     observers: Sequence[Observer] = (),
     progress: Progress = silent,
     tell: Tell = mute,
 ) -> Swept:
     """Go on with a sweep; with more `trials` than before, if so asked.
 
-    `storage` is needed again where its URL has a password, `data` where it was arrays.
+    `storage` is needed again where its URL has a password, `data` where it was arrays. `device`
+    and `threads` may be others than before, for the trials that are trained now.
 
     Raises `UsageError` if the run is no sweep, `RunError` if its images have changed.
     """
     found = reopen(run, storage, trials)
     require_same_images(found.spec, data, progress)
-    return _go(RunFolder.open(run), found, data, True, observers, progress, tell)
+    asked = {"device": device, "threads": threads}
+    machine = {name: value for name, value in asked.items() if value is not None}
+    return _go(RunFolder.open(run), found, data, True, observers, progress, tell, machine)
 
 
 def table(run: str | Path, *, storage: str | None = None) -> Table:
@@ -178,27 +185,53 @@ def _go(
     observers: Sequence[Observer],
     progress: Progress,
     tell: Tell,
+    machine: Mapping[str, Any] | None = None,
 ) -> Swept:
-    spec, queue = found.spec, found.queue
+    spec, queue, own = found.spec, found.queue, machine or {}
     for line in _told(found):
         tell(line)
     if work:
-        trials = Trials(spec, run.path, data, {}, observers, progress)
-        warm_up(spec.fixed)
-        try:
+        trials = Trials(spec, run.path, data, own, observers, progress)
+        warm_up({**spec.fixed, **own})
+        with _saying_how_to_go_on(run):
             serve(queue, found.job(trials), tell=tell, progress=progress)
-        except Interrupted as stopped:
-            hint = f"Go on with: {commands.resume(run.path, run.spec())}"
-            raise Interrupted(stopped.message, hint=hint) from None
-    return answer(run, spec, queue.study, queue.slots())
+    progress("drawing the page", 0, 1)
+    with _saying_how_to_go_on(run):
+        swept = answer(run, spec, queue.study, queue.slots())
+    progress("drawing the page", 1, 1)
+    return swept
+
+
+@contextmanager
+def _saying_how_to_go_on(run: RunFolder) -> Iterator[None]:
+    """Ctrl-C in the block ends with the command that goes on, and draws the page again."""
+    try:
+        yield
+    except (Interrupted, KeyboardInterrupt) as stopped:
+        told = stopped.message if isinstance(stopped, Interrupted) else _UNDRAWN
+        hint = f"Go on with: {commands.resume(run.path, run.spec())}"
+        raise Interrupted(told, hint=hint) from None
+
+
+_UNDRAWN = "Stopped before the page was drawn; all trials are saved."
 
 
 def _told(found: Sweep) -> list[str]:
     spec = found.spec
     lines = [
-        f"{spec.trials} trials ({spec.search}), judged by the {spec.score} of validation; "
-        f"folder {found.folder}"
+        f"{plural(spec.trials, 'trial')} ({spec.search}), judged by the {spec.score} of "
+        f"validation; folder {found.folder}",
+        *_so_far(found.queue.slots()),
     ]
+    if all(slot.done for slot in found.queue.slots().values()):
+        return lines
+    points = space.count(spec.space)
+    if points is not None and points < spec.trials:
+        lines.append(
+            f"There are {plural(points, 'combination')} of these values: a trial whose values come "
+            "again takes the score that they had, and is not trained. --search grid tries each "
+            "once."
+        )
     if spec.prune != "none":
         lines.append(
             f"Pruning ({spec.prune}): a trial that does worse than others at the same point is "
@@ -207,6 +240,21 @@ def _told(found: Sweep) -> list[str]:
     if found.queue.storage.engine.url.get_backend_name() != "sqlite":
         lines.append(f"More machines may help: {worker_command(found)}")
     return lines
+
+
+def _so_far(slots: Mapping[str, Slot]) -> list[str]:
+    """How many trials are done, where some are."""
+    done = [slot.state for slot in slots.values() if slot.done]
+    open_ = [slot for slot in slots.values() if not slot.done]
+    begun = sum(slot.state == "running" or len(slot.rows) > 1 for slot in open_)
+    if not done and not begun:
+        return []
+    kinds = [f"{done.count(kind):,} {kind}" for kind in ("complete", "pruned", "failed")]
+    some = [kind for kind in kinds if not kind.startswith("0 ")]
+    which = f" ({', '.join(some)})" if some else ""
+    to_go = f"{len(open_):,} to go{f', {begun:,} of them begun' if begun else ''}"
+    done_already = f"{len(done):,} of {len(slots):,} trials are done already{which}"
+    return [f"{done_already}; {to_go if open_ else 'none is left'}."]
 
 
 def worker_command(found: Sweep) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import optuna
 
+from latens.app.sweep_repeats import REPEATS
 from latens.app.sweep_spec import SweepSpec
 from latens.report import parallel, parallel_figures, table_csv
 from latens.report.next_step import after
@@ -31,7 +32,8 @@ class Swept:
         trains: what a trial is, "pretrain" or "classify"; `search` how values were proposed.
         score: the column that trials are judged by, as "val_accuracy"; `goal` is the direction.
         trials: one mapping a trial, as in the table: its number, state, values and results.
-        complete, pruned, failed: how many trials.
+        complete, pruned, failed: how many trials; those that repeat another are among them, which
+            was trained in their place (their "repeats" is its number).
         best: the number of the best complete trial; None if there is none.
         fronts: numbers of the trials that no other beats in score and cost, by cost: "seconds" of
             training, and numbers in the "code".
@@ -113,6 +115,7 @@ def _record(spec: SweepSpec, number: int, slot: Slot) -> dict[str, Any]:
         **{p.name: row.params.get(p.name) for p in spec.space},
         **{f"val_{name}": value for name, value in _score_first(spec, ended.get("val", {}))},
         **{name: ended.get(name) for name in ("seconds", "code", "parameters", "epochs")},
+        "repeats": ended.get(REPEATS),
         "reason": slot.reason or None,
         "run": f"trials/{ended['run']}" if "run" in ended else None,
         "host": ended.get("host"),
@@ -139,13 +142,16 @@ def table_of(spec: SweepSpec, trials: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _front(table: Table, cost: str, score: str) -> list[int]:
-    numbers = table.values("trial")
-    return [int(str(numbers[place])) for place in pareto(table, cost, score)]
+    """Numbers of the trials that none beats; those that only repeat one of them are left out."""
+    numbers, repeats = table.values("trial"), table.values("repeats")
+    places = [place for place in pareto(table, cost, score) if repeats[place] is None]
+    return [int(str(numbers[place])) for place in places]
 
 
 def _best(trials: Sequence[Mapping[str, Any]], score: str, goal: str) -> int | None:
-    """The number of the complete trial with the best score; of two alike, the first."""
-    complete = [trial for trial in trials if trial["state"] == "complete"]
+    """The number of the trained trial with the best score; of two alike, the first."""
+    trained = (trial for trial in trials if trial["repeats"] is None)
+    complete = [trial for trial in trained if trial["state"] == "complete"]
     if not complete:
         return None
     sign = -1 if goal == "maximize" else 1

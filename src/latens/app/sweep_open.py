@@ -9,9 +9,9 @@ from typing import Any
 
 import optuna
 
-from latens.app import options
+from latens.app import options, sweep_repeats
 from latens.app.opening import task_of
-from latens.app.serving import Job
+from latens.app.serving import Done, Job, Later
 from latens.app.sweep_spec import SweepSpec, images_of
 from latens.app.sweep_trial import Trials
 from latens.errors import DataError, LatensError, RunError, UsageError
@@ -19,7 +19,7 @@ from latens.progress import Progress
 from latens.runs.folder import RunFolder
 from latens.search import judging, space
 from latens.search import storage as stores
-from latens.search.queue import Attrs, Queue
+from latens.search.queue import BEGUN, Attrs, Queue, Row
 from latens.search.storage import Storage
 from latens.spec import parse
 
@@ -38,7 +38,23 @@ class Sweep:
 
     def job(self, trials: Trials) -> Job:
         """How its trials are done; without its images no trial of it could be."""
-        return Job(trials.run, stops=lambda error: self._stops(error))
+
+        def do(trial: optuna.Trial, name: str) -> Done:
+            trials.draw(trial)
+            if not trials.path(name).exists():  # else its training has begun already
+                twin = sweep_repeats.twin(self.queue.slots(), trial, name)
+                if twin and twin.done:
+                    return sweep_repeats.taken_over(twin, trial, self.spec.score)
+                if twin:
+                    raise Later(**{sweep_repeats.AFTER: twin.name})
+            trial.set_user_attr(BEGUN, True)
+            return trials.run(trial, name)
+
+        def ready(row: Row) -> bool:
+            waits = sweep_repeats.AFTER in row.user_attrs
+            return not waits or sweep_repeats.ready(row, self.queue.slots())
+
+        return Job(do, ready, stops=self._stops)
 
     def _stops(self, error: LatensError) -> bool:
         return isinstance(error, DataError) and not self.spec.reads_differently

@@ -55,10 +55,11 @@ def known(name: str, task: Task) -> tuple[Any, settings.Setting]:
     every = {**settings.table(BUNDLES[task]), **(_OWN if task == "classify" else {})}
     every.pop("overrides")
     if name not in every:
-        error = unknown_name("parameter", name, every)
+        error = unknown_name("parameter", name, every, meant=settings.ELSEWHERE)
+        near = error.hint if "mean" in error.hint else f"'latens {task} --help' lists them all."
         raise UsageError(
             error.message,
-            hint=f"{error.hint} A field of the spec has dots, as encoder.up.",
+            hint=f"{near} A field of the spec has dots, as encoder.up.",
             code=error.code,
         )
     return every[name]

@@ -16,6 +16,7 @@ from latens.progress import Progress, silent
 from latens.runs.folder import RunFolder
 from latens.search import people
 from latens.search.judging import PRUNED, Judge, require
+from latens.search.space import Label
 from latens.train.records import Observer
 
 
@@ -34,9 +35,13 @@ class Trials:
     observers: Sequence[Observer] = ()
     progress: Progress = silent
 
+    def draw(self, trial: optuna.Trial) -> dict[str, Label]:
+        """What the trial proposes; the same each time that one asks."""
+        return {parameter.name: parameter.suggest(trial) for parameter in self.spec.space}
+
     def run(self, trial: optuna.Trial, slot: str) -> Done:
         """Train what the trial proposes, or go on with it."""
-        labels = {parameter.name: parameter.suggest(trial) for parameter in self.spec.space}
+        labels = self.draw(trial)
         path = self.path(slot)
         judge = Judge(trial, self.spec.score, path)
         patiently(lambda: self._train(values_of(self.spec.space, labels), path, judge))
@@ -53,7 +58,7 @@ class Trials:
             "report": False, "observers": [*self.observers, judge], "progress": self.progress,
         }  # fmt: skip
         if path.exists():  # its worker died, or was stopped
-            task.resume(path, self.data, **watching)
+            task.resume(path, self.data, machine=self.machine, **watching)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         source = self.spec.data["source"] if self.data is None else self.data

@@ -19,10 +19,15 @@ def mute(line: str) -> None:
     """Say nothing."""
 
 
-def announce(spec: RunSpec, images: ImageSet, model: Model, where: str, tell: Tell) -> None:
-    """What is going to be trained and `where`, and what is wrong with it already."""
+def notes(images: ImageSet, tell: Tell) -> None:
+    """What was done to the images on the way in, such as resizing them."""
     for note in images.notes:
         tell(f"Note: {note}")
+
+
+def announce(spec: RunSpec, images: ImageSet, model: Model, where: str, tell: Tell) -> None:
+    """What is going to be trained and `where`, and what is wrong with it already."""
+    notes(images, tell)
     channels, height, width = images.shape
     pretraining = spec.task == "pretrain"
     code = f", {plural(model.code_size, 'number')} in the code" if pretraining else ""

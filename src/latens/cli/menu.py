@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import quote
+from shlex import join, quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,6 +21,7 @@ from latens.app.settings import (
 )
 from latens.cli import options as o
 from latens.cli.screen import Screen
+from latens.cli.spoken import Spoken
 from latens.cli.train import teller
 from latens.errors import UsageError
 
@@ -139,7 +140,7 @@ def menu(data: o.Data = None, out: Folder = None, **asked: Any) -> None:
 
 @dataclass(frozen=True)
 class _Watch:
-    """Bars, and lines above them."""
+    """Bars, and lines above them; lines alone in a pipe."""
 
     observer: Observer
     progress: Progress
@@ -155,7 +156,8 @@ def _session(
     @contextmanager
     def working() -> Iterator[Watch]:
         with screen.bars() as watch:
-            yield _Watch(watch.observer, watch.progress, teller(screen))
+            observer = watch.observer if screen.err.is_terminal else Spoken(screen.plain)
+            yield _Watch(observer, watch.progress, teller(screen))
 
     windows = screen.out.is_terminal and display()
     spoken = talk or _talk(screen)
@@ -246,7 +248,7 @@ def _free(name: str) -> Path:
 
 
 def _after(screen: Screen, session: Session) -> None:
-    """The command to type next."""
+    """The command to type next; the same session again where nothing came of it."""
     listing = f"latens runs list --root {quote(str(session.folder))}"
-    begin = f"latens pretrain {quote(session.data)}"
-    screen.next(session.following or (listing if session.models else begin))
+    again = join(["latens", *sys.argv[1:]])
+    screen.next(session.following or (listing if session.models else again))

@@ -12,7 +12,7 @@ import typer
 
 from latens.cli import options as o
 from latens.cli.screen import Screen
-from latens.cli.train import after_pretraining, show_errors
+from latens.cli.train import after_pretraining, show_errors, show_pca, teller
 from latens.errors import DataError, UsageError
 
 MOST_SHOWN = 12
@@ -42,15 +42,16 @@ def evaluate(
         from latens.app.evaluate import Evaluation
         from latens.app.evaluate import evaluate as evaluate_run
 
-        result = evaluate_run(run, data, device=device, progress=watch.progress)
+        result = evaluate_run(
+            run, data, device=device, progress=watch.progress, tell=teller(screen)
+        )
     screen.document(result.to_dict())
     if isinstance(result, Evaluation):
         _show_classifier(screen, result)
         screen.next(f"latens predict {quote(str(run))} PICTURE.png")
     else:
         show_errors(screen, "Test error", result.mse, result, "reconstruction-test")
-        if result.pca_mse is not None:
-            screen.say(f"PCA with the same {result.code} numbers: {result.pca_mse:.5f}")
+        show_pca(screen, result)
         screen.plain(f"Report: {result.page}")
         screen.next(after_pretraining(result.run))
 

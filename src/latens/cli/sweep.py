@@ -16,6 +16,7 @@ from latens.errors import UsageError
 
 SHOWN = 10  # trials of a table; all are in the page and in trials.csv
 SEARCH = "The search"
+MACHINE = ("device", "threads")  # may differ from sitting to sitting
 Storage = Annotated[
     str | None,
     typer.Option(
@@ -125,8 +126,9 @@ def sweep(
         told = hearing(screen, watch)
         watch.progress("loading torch and the images", 1, 1)
         if resume:
-            o.refuse_beside_resume(ctx, "trials", "storage")
-            result = app.resume(resume, data, trials=trials, storage=storage, **told)
+            o.refuse_beside_resume(ctx, "trials", "storage", *MACHINE)
+            machine = {name: asked[name] for name in MACHINE}
+            result = app.resume(resume, data, trials=trials, storage=storage, **machine, **told)
         else:
             result = app.sweep(
                 o.require_data(data), _task(pretrain), params=_params(param or []),
@@ -210,6 +212,14 @@ def _show(screen: Screen, result: Any) -> None:
         f"{plural(result.complete, 'trial')} complete, {result.pruned:,} pruned, "
         f"{result.failed:,} failed"
     )
+    again = [t for t in result.trials if t["repeats"] is not None]
+    if again:
+        pairs = ", ".join(f"{t['trial']} (as {t['repeats']})" for t in again[:SHOWN])
+        more = f" and {len(again) - SHOWN:,} more" if again[SHOWN:] else ""
+        screen.plain(
+            f"{plural(len(again), 'trial')} had the values of another, took its score and "
+            f"{'was' if len(again) == 1 else 'were'} not trained: {pairs}{more}"
+        )
     _show_table(screen, result)
     for cost, numbers in result.fronts.items():
         what = {"seconds": "time", "code": "code width"}[cost]
@@ -230,7 +240,7 @@ def _show(screen: Screen, result: Any) -> None:
 
 def _show_table(screen: Screen, result: Any) -> None:
     """The trials of both fronts first, then the best of the others."""
-    complete = [t for t in result.trials if t["state"] == "complete"]
+    complete = [t for t in result.trials if t["state"] == "complete" and t["repeats"] is None]
     if not complete:
         return
     sign = -1 if result.goal == "maximize" else 1

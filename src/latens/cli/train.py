@@ -58,10 +58,7 @@ def pretrain(
     screen.document(result.to_dict())
     _show_curve(screen, result.run)
     show_errors(screen, "Validation error", result.val_mse, result)
-    if result.pca_mse is not None:
-        screen.say(f"PCA with the same {result.code} numbers: {result.pca_mse:.5f}")
-    elif result.pca_reason:
-        screen.plain(f"PCA was not computed: {result.pca_reason.rstrip('.')}.")
+    show_pca(screen, result)
     _show_end(screen, result)
     screen.next(after_pretraining(result.run))
 
@@ -164,6 +161,15 @@ def show_errors(
     line = objective(values)
     if line:
         screen.plain(f"{line}.")
+
+
+def show_pca(screen: Screen, result: Any) -> None:
+    """The error of PCA with as many numbers, or why there is none."""
+    if result.pca_mse is not None:
+        error = f"{result.pca_mse:.5f}" if result.pca_mse >= 0.00001 else "under 0.00001"
+        screen.plain(f"PCA with the same {plural(result.code, 'number')}: {error}")
+    elif result.pca_reason:
+        screen.plain(f"PCA was not computed: {result.pca_reason.rstrip('.')}.")
 
 
 def _show_end(screen: Screen, result: Any) -> None:

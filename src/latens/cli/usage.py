@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from latens.app import settings
 from latens.errors import FieldError, UsageError, in_words, unknown_name
 
 
@@ -30,7 +31,10 @@ def told(error: Any, arguments: Sequence[str]) -> UsageError:
 
 
 def _unknown_option(error: Any, command: str, hint: str) -> UsageError:
-    near = " or ".join(error.possibilities or ())
+    typed = error.option_name.lstrip("-").replace("-", "_")
+    other = f"--{settings.ELSEWHERE.get(typed, '').replace('_', '-')}"
+    known = {flag for param in error.ctx.command.params for flag in param.opts} if error.ctx else ()
+    near = other if other in known else " or ".join(error.possibilities or ())
     return UsageError(
         f"Expected an option of '{command}'; got {error.option_name}.",
         hint=f"Did you mean {near}?" if near else hint,

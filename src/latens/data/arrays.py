@@ -78,7 +78,8 @@ def _channels_first(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], str]:
         return values, ""
     if last:
         note = f"Shape {values.shape} was read as [N, H, W, C]: {values.shape[3]} channels last."
-        return np.ascontiguousarray(values.transpose(0, 3, 1, 2)), note
+        moved = values.transpose(0, 3, 1, 2)
+        return moved if isinstance(values, np.memmap) else np.ascontiguousarray(moved), note
     raise DataError(
         f"Expected 1 to 4 channels, in the second or last place; got shape {values.shape}.",
         hint="The layout is [N, C, H, W].",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from latens.data.duplicates import groups
 from latens.data.finding import Finding
 from latens.data.image_set import UNLABELLED, ImageSet
 from latens.data.load import load
+from latens.data.on_disk import chunks
 from latens.data.split import Indices, draw
 from latens.errors import DataError, plural
 from latens.progress import Progress, silent
@@ -69,7 +70,8 @@ def check(
     progress: Progress = silent,
 ) -> DataReport:
     """Load `data` (as `latens.data.load.load` does) and look at every image."""
-    images = load(data, size=size, channels=channels, progress=progress)
+    given = load(data, size=size, channels=channels, progress=progress)
+    images = given.read_again(progress)  # what a pack says of itself is not believed
     count, height, width = images.shape
     pixels = images.images.nbytes
     working = _BATCH * height * width * _FILTERS * 4 * _COPIES
@@ -89,7 +91,7 @@ def check(
         memory={"images": pixels, "training": _BASE + held + working},
         fingerprint=images.fingerprint,
         notes=list(images.notes),
-        findings=[*undivided, *findings(images, progress)],
+        findings=_gravest_first([*undivided, *_damaged(given, images), *_found(images, progress)]),
     )
 
 
@@ -102,15 +104,17 @@ def _split(images: ImageSet) -> tuple[dict[str, Indices], list[Finding]]:
     return {name: getattr(split, name) for name in ("train", "val", "test")}, []
 
 
-def findings(images: ImageSet, progress: Progress = silent) -> list[Finding]:
-    """All findings about an image set, errors first."""
-    found = [
-        *_damaged(images),
+def _found(images: ImageSet, progress: Progress) -> list[Finding]:
+    """What the pixels and labels themselves tell."""
+    return [
         *_skipped(images),
         *_labelling(images),
-        *_duplicates(images, groups(images.images, progress)),
+        *_duplicates(images, groups(images.hashes)),
         *_values(images, progress),
     ]
+
+
+def _gravest_first(found: list[Finding]) -> list[Finding]:
     return sorted(found, key=lambda finding: ("error", "warning", "info").index(finding.severity))
 
 
@@ -122,12 +126,12 @@ def _counts(images: ImageSet, index: Indices | None) -> dict[str, int]:
     return {name: int(count) for name, count in zip(images.class_names, counts, strict=True)}
 
 
-def _damaged(images: ImageSet) -> list[Finding]:
-    """A pack brings its fingerprint along: read every pixel again and compare."""
-    mapped = isinstance(images.images, np.memmap)
-    if not mapped or images.fingerprint == replace(images).fingerprint:
+def _damaged(given: ImageSet, fresh: ImageSet) -> list[Finding]:
+    """A pack brings fingerprint and hashes along; `fresh` has them from its pixels as they are."""
+    told = [name for name in ("hashes", "fingerprint") if name in vars(given)]
+    if all(np.array_equal(getattr(given, name), getattr(fresh, name)) for name in told):
         return []
-    text = f"The pixels or labels of {images.name} changed since it was packed: pack it again."
+    text = f"The pixels or labels of {given.name} changed since it was packed: pack it again."
     return [Finding("pack-damaged", "error", text)]
 
 
@@ -188,13 +192,13 @@ def _duplicates(images: ImageSet, group: np.ndarray) -> list[Finding]:
 
 
 def _values(images: ImageSet, progress: Progress) -> list[Finding]:
-    constant, brightest, step = 0, 0, 4096
-    for start in range(0, len(images), step):
-        rows = np.asarray(images.images[start : start + step]).reshape(-1, np.prod(images.shape))
+    constant, brightest = 0, 0
+    for start, chunk in chunks(images.images):
+        rows = chunk.reshape(len(chunk), -1)
         low, high = rows.min(1), rows.max(1)
         constant += int((low == high).sum())
         brightest = max(brightest, int(high.max()))
-        progress("looking at values", min(start + step, len(images)), len(images))
+        progress("looking at values", start + len(chunk), len(images))
     found = []
     if brightest <= 1:
         text = "No pixel is above 1 of 255: the images were probably scaled to 0..1 before."

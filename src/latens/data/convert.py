@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from latens.data.ahead import ahead
+from latens.data.on_disk import Pixels as Pixels
+from latens.data.on_disk import chunks, release
 from latens.errors import UsageError, plural
 
 Size = tuple[int, int]
-Pixels = npt.NDArray[np.uint8]
+Allocate = Callable[[tuple[int, ...]], Pixels]
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _GREY = ("1", "L", "LA", "La")
+
+
+def in_memory(shape: tuple[int, ...]) -> Pixels:
+    """An array to decode into; `pack` passes one that lies on disk."""
+    return np.empty(shape, np.uint8)
 
 
 def as_channels(picture: Image.Image, channels: int | None) -> Image.Image:
@@ -68,7 +79,9 @@ def check_request(size: Size | None, channels: int | None) -> None:
         )
 
 
-def convert(images: Pixels, size: Size | None, channels: int | None) -> tuple[Pixels, str]:
+def convert(
+    images: Pixels, size: Size | None, channels: int | None, allocate: Allocate = in_memory
+) -> tuple[Pixels, str]:
     """uint8 ``[N, C, H, W]`` in `size` and `channels`, and a sentence saying what was done.
 
     The sentence is empty, and the array the same object, when nothing had to be done.
@@ -77,11 +90,19 @@ def convert(images: Pixels, size: Size | None, channels: int | None) -> tuple[Pi
     want_channels, want_size = channels or had_channels, size or (had_size[0], had_size[1])
     if (want_channels, *want_size) == (had_channels, *had_size):
         return images, ""
-    out = np.empty((count, want_channels, *want_size), np.uint8)
-    for index in range(count):
-        picture = as_channels(to_picture(images[index]), want_channels)
-        out[index] = to_pixels(as_size(picture, want_size))
+    out, done = allocate((count, want_channels, *want_size)), 0
+    work = partial(_converted, size=want_size, channels=want_channels)
+    threads = os.cpu_count() or 1
+    for part in ahead(work, (chunk for _, chunk in chunks(images)), threads, threads=threads):
+        out[done : done + len(part)] = part
+        done += len(part)
+        release(out)
     return out, _sentence((had_size[0], had_size[1]), want_size, had_channels, want_channels)
+
+
+def _converted(images: Pixels, size: Size, channels: int) -> Pixels:
+    pictures = (as_size(as_channels(to_picture(image), channels), size) for image in images)
+    return np.stack([to_pixels(picture) for picture in pictures])
 
 
 def _sentence(had: Size, want: Size, had_channels: int, want_channels: int) -> str:

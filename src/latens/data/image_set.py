@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from latens.data.duplicates import Hashes, hashes
+from latens.data.on_disk import Pixels, chunks
 from latens.errors import DataError
+from latens.progress import Progress, silent
 
 UNLABELLED = -1
 
@@ -84,18 +88,49 @@ class ImageSet:
 
         Read in chunks, so that a memory-mapped set is never in memory as a whole.
         """
-        digest = hashlib.sha256(
-            f"{self.images.shape} {self.test_start} {self.class_names}".encode()
+        told = _Fingerprint(self)
+        for _, chunk in chunks(self.images):
+            told.update(chunk)
+        return told.ended()
+
+    @cached_property
+    def hashes(self) -> Hashes:
+        """16 bytes an image ``[N]``, the same for images of the same bytes. A pack has them."""
+        return hashes(self.images)
+
+    def read_again(self, progress: Progress = silent) -> ImageSet:
+        """The same set, its `hashes` and `fingerprint` worked out from its pixels, read once."""
+        fresh, told = replace(self), _Fingerprint(self)
+        return fresh.knowing(
+            hashes=hashes(self.images, progress, told.update), fingerprint=told.ended()
         )
-        for start in range(0, len(self), 4096):
-            digest.update(np.ascontiguousarray(self.images[start : start + 4096]).data)
-        if self.labels is not None:
-            digest.update(np.ascontiguousarray(self.labels).data)
-        return digest.hexdigest()
+
+    def knowing(self, **known: Any) -> ImageSet:
+        """This set, told its `fingerprint` or `hashes`: then its pixels need not be read."""
+        # functools documents that a cached_property keeps its value in the instance's __dict__
+        self.__dict__.update(known)
+        return self
 
     def with_notes(self, *notes: str) -> ImageSet:
         """The same set with more said about its way in."""
-        told = replace(self, notes=(*self.notes, *notes))
-        if "fingerprint" in self.__dict__:  # it does not depend on notes: spare the second reading
-            told.__dict__["fingerprint"] = self.fingerprint
-        return told
+        known = {n: vars(self)[n] for n in ("fingerprint", "hashes") if n in vars(self)}
+        return replace(self, notes=(*self.notes, *notes)).knowing(**known)
+
+
+class _Fingerprint:
+    """The sha256 of an image set, whose pixels are given chunk by chunk."""
+
+    def __init__(self, images: ImageSet) -> None:
+        self._labels = images.labels
+        begin = f"{images.images.shape} {images.test_start} {images.class_names}"
+        self._digest = hashlib.sha256(begin.encode())
+
+    def update(self, chunk: Pixels) -> None:
+        """The next images, contiguous in memory."""
+        self._digest.update(chunk.data)
+
+    def ended(self) -> str:
+        """After all images: 64 hex digits."""
+        if self._labels is not None:
+            self._digest.update(np.ascontiguousarray(self._labels).data)
+        return self._digest.hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -42,8 +42,7 @@ class Plan:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, order=True)
-class _Entry:
+class _Entry(NamedTuple):
     part: str
     label: str
     file: str
@@ -82,7 +81,7 @@ def plan(files: list[str], what: str, *, archive: bool = False) -> Plan:
 
 def _root(pictures: list[str], archive: bool) -> int:
     """How many folders all pictures share above their classes (as in ``name.zip/name/...``)."""
-    parts = [PurePosixPath(file).parts for file in pictures]
+    parts = [file.split("/") for file in pictures]
     least = 2 if archive else 3  # what must be left: a folder and a file, or just a file
     depth = 0
     while (
@@ -96,7 +95,7 @@ def _root(pictures: list[str], archive: bool) -> int:
 
 def _entries(pictures: list[str], root: int) -> tuple[list[_Entry], list[str]]:
     """Pictures with part and class, and those that lie beside the folders and belong to none."""
-    inner = {file: PurePosixPath(file).parts[root:] for file in pictures}
+    inner = {file: file.split("/")[root:] for file in pictures}
     folders = {parts[0].lower() for parts in inner.values() if len(parts) > 1}
     split = bool(folders) and folders <= PARTS.keys()
     entries = []

@@ -41,6 +41,20 @@ def shortest(names: Collection[str]) -> str:
     return MARK.join(names)
 
 
+def beside(images: str) -> list[str]:
+    """What to type for the set to which a file of training images belongs, by the names beside it.
+
+    Its folder where that holds all four files, else the file and that of its labels; nothing where
+    no labels are found.
+    """
+    path = Path(images)
+    found = idx.by_role([file.name for file in path.absolute().parent.iterdir()])
+    held = [path.with_name(found[role]) for role in idx.ROLES if role in found]
+    if found.get(idx.ROLES[0]) != path.name or idx.ROLES[1] not in found:
+        return []
+    return [str(path.parent)] if len(held) == len(idx.ROLES) else [str(held[0]), str(held[1])]
+
+
 def read(names: Collection[str]) -> ImageSet:
     """The image set of two files, or of four: the last two are the official test part.
 

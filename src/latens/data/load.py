@@ -11,9 +11,8 @@ from typing import Any
 
 from latens import catalog
 from latens.data import arrays, listed, names, subset
-from latens.data.convert import Size, check_request, convert
+from latens.data.convert import Allocate, Size, check_request, convert, in_memory
 from latens.data.image_set import ImageSet
-from latens.data.pictures import Allocate, in_memory
 from latens.data.tree import is_picture
 from latens.errors import DataError
 from latens.progress import Progress, silent
@@ -116,9 +115,11 @@ def source_of(path: Path) -> tuple[str, ModuleType]:
     )
 
 
-def converted(images: ImageSet, size: Size | None, channels: int | None) -> ImageSet:
+def converted(
+    images: ImageSet, size: Size | None, channels: int | None, allocate: Allocate = in_memory
+) -> ImageSet:
     """`images` in another size and number of channels, with a note; itself if it has them."""
-    pixels, note = convert(images.images, size, channels)
+    pixels, note = convert(images.images, size, channels, allocate)
     return replace(images, images=pixels, notes=(*images.notes, note)) if note else images
 
 

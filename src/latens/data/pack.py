@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -15,11 +17,10 @@ from latens.data import names
 from latens.data.convert import Pixels, Size
 from latens.data.image_set import ImageSet
 from latens.data.load import converted, load, read_path
-from latens.data.sources.pack import VERSION
+from latens.data.on_disk import chunks
+from latens.data.sources.pack import HASHES, VERSION
 from latens.errors import DataError
 from latens.progress import Progress, silent
-
-_CHUNK = 1024
 
 
 def pack(
@@ -45,7 +46,7 @@ def pack(
     out.parent.mkdir(parents=True, exist_ok=True)
     place = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
     try:
-        _write(_read(data, place, size, channels, progress), place, progress)
+        complete(_read(data, place, size, channels, progress), place, progress)
         place.chmod(0o755)
         place.rename(out)
     except OSError as error:
@@ -63,28 +64,23 @@ def pack(
 def _read(
     data: Any, place: Path, size: Size | None, channels: int | None, progress: Progress
 ) -> ImageSet:
-    """The image set; pictures are decoded into ``images.npy`` in `place`."""
+    """The image set; what is decoded or converted lies in `place` already."""
     if not isinstance(data, (str, Path)):
         return load(data, size=size, channels=channels, progress=progress)
 
-    def on_disk(shape: tuple[int, ...]) -> Pixels:
-        return _reserved(place / "images.npy", shape)
-
+    decoded, resized = (partial(_reserved, place / name) for name in ("decoded", "converted"))
     path = names.find(data, progress)
-    images = read_path(path, size=size, channels=channels, progress=progress, allocate=on_disk)
-    return converted(images, size, channels)
+    images = read_path(path, size=size, channels=channels, progress=progress, allocate=decoded)
+    return converted(images, size, channels, resized)
 
 
-def _write(images: ImageSet, place: Path, progress: Progress) -> None:
-    file = place / "images.npy"
-    if (
-        isinstance(images.images, np.memmap)
-        and Path(images.images.filename or "") == file.resolve()
-    ):
-        images.images.flush()
-    else:
-        _copy(images.images, place / "whole.npy", progress)
-        (place / "whole.npy").replace(file)
+def complete(images: ImageSet, place: Path, progress: Progress = silent) -> None:
+    """Make a pack of the folder `place`, where the images may lie already, mapped from a .npy."""
+    images = images.read_again(progress)
+    _laid_out(images.images, place, progress).replace(place / "images.npy")
+    for spare in ("decoded", "converted"):
+        (place / spare).unlink(missing_ok=True)
+    np.save(place / HASHES, images.hashes.view(np.uint8).reshape(len(images), -1))
     if images.labels is not None:
         np.save(place / "labels.npy", images.labels)
     for written in place.iterdir():
@@ -92,6 +88,17 @@ def _write(images: ImageSet, place: Path, progress: Progress) -> None:
     (place / "meta.json").write_text(json.dumps(_meta(images), indent=1), encoding="utf-8")
     _sync(place / "meta.json")
     _sync(place)
+
+
+def _laid_out(pixels: Pixels, place: Path, progress: Progress) -> Path:
+    """The .npy of these images in `place`: where they are decoded to, or else a copy."""
+    if not isinstance(pixels, np.memmap) or Path(pixels.filename or "").parent != place.resolve():
+        return _copied(pixels, place / "copied", progress)
+    pixels.flush()
+    file = Path(pixels.filename or "")
+    if len(pixels) < len(np.load(file, mmap_mode="r", allow_pickle=False)):
+        _cut(file, pixels.shape)
+    return file
 
 
 def _reserved(file: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:
@@ -104,12 +111,26 @@ def _reserved(file: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.
     return mapped
 
 
-def _copy(images: Pixels, file: Path, progress: Progress) -> None:
-    target = _reserved(file, images.shape)
-    for start in range(0, len(images), _CHUNK):
-        target[start : start + _CHUNK] = images[start : start + _CHUNK]
-        progress("packing", min(start + _CHUNK, len(images)), len(images))
-    target.flush()
+def _copied(images: Pixels, file: Path, progress: Progress) -> Path:
+    """`file`, a .npy of the images."""
+    with file.open("wb") as opened:
+        _header(opened, images.shape)
+        for start, chunk in chunks(images):
+            opened.write(chunk.data)
+            progress("packing", start + len(chunk), len(images))
+    return file
+
+
+def _cut(file: Path, shape: tuple[int, ...]) -> None:
+    """Leave the first so many images in a .npy; NumPy's headers have room for either number."""
+    with file.open("r+b") as opened:
+        _header(opened, shape)
+        opened.truncate(opened.tell() + math.prod(shape))
+
+
+def _header(file: BinaryIO, shape: tuple[int, ...]) -> None:
+    described = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, described)
 
 
 def _meta(images: ImageSet) -> dict[str, Any]:

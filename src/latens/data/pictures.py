@@ -10,11 +10,11 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -22,8 +22,19 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from latens.data import layout
-from latens.data.convert import Pixels, Size, as_channels, as_size, check_request, to_pixels
+from latens.data.ahead import ahead
+from latens.data.convert import (
+    Allocate,
+    Pixels,
+    Size,
+    as_channels,
+    as_size,
+    check_request,
+    in_memory,
+    to_pixels,
+)
 from latens.data.image_set import ImageSet
+from latens.data.on_disk import release
 from latens.data.tree import PICTURE_LIMIT, Load, Tree
 from latens.errors import DataError, plural
 from latens.progress import Progress, silent
@@ -33,7 +44,6 @@ PIXEL_LIMIT = 100_000_000  # a 100-megapixel photograph; more is taken for a dec
 CHUNK = 64  # pictures for a thread at a time
 TOLERATED = 0.1  # share of pictures that may be unreadable before the set is refused
 
-Allocate = Callable[[tuple[int, ...]], Pixels]
 _ORIENTATION = 0x0112  # the EXIF tag
 
 
@@ -52,11 +62,6 @@ class _Decoded:
     images: Pixels | None = None
     failed: dict[str, str] = field(default_factory=dict)
     seen: Counter[str] = field(default_factory=Counter)
-
-
-def in_memory(shape: tuple[int, ...]) -> Pixels:
-    """An array to decode into; `pack` passes one that lies on disk."""
-    return np.empty(shape, np.uint8)
 
 
 def read_tree(
@@ -165,6 +170,7 @@ def _decode(
             count += 1
             if count % CHUNK == 0 or count == len(files):
                 progress("decoding", count, len(files))
+                release(done.images)
             if isinstance(result, str):
                 done.failed[name] = result
                 continue
@@ -177,9 +183,18 @@ def _decode(
     except _NeedsColour:
         return None
     if done.images is not None and done.failed:
-        kept = np.array([file not in done.failed for file in files])
-        done.images = done.images[kept]
+        done.images = _closed_up(done.images, [file not in done.failed for file in files])
     return done
+
+
+def _closed_up(images: Pixels, kept: list[bool]) -> Pixels:
+    """The kept images side by side, moved where they are: they may be more than memory holds."""
+    numbers = np.flatnonzero(kept)
+    for start in range(0, len(numbers), CHUNK):
+        chosen = numbers[start : start + CHUNK]
+        images[start : start + len(chosen)] = images[chosen]
+        release(images)
+    return images[: len(numbers)]
 
 
 def _refuse_other_shape(images: Pixels, result: Pixels, name: str) -> None:
@@ -198,18 +213,11 @@ def _in_threads(
     stream: Iterator[tuple[str, Load]], size: Size | None, channels: int | None
 ) -> Iterator[tuple[str, Pixels | str, str]]:
     """Decoded pictures in the order of `stream`; a few chunks are under way, never all of it."""
-    workers = os.cpu_count() or 1
-    pending: deque[Future[list[tuple[str, Pixels | str, str]]]] = deque()
-    with _quiet(), ThreadPoolExecutor(workers) as pool:
-        try:
-            for chunk in _chunks(stream):
-                pending.append(pool.submit(_decode_chunk, chunk, size, channels))
-                if len(pending) > 2 * workers:
-                    yield from pending.popleft().result()
-            while pending:
-                yield from pending.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    threads = os.cpu_count() or 1
+    work = partial(_decode_chunk, size=size, channels=channels)
+    with _quiet(), closing(ahead(work, _chunks(stream), 2 * threads, threads=threads)) as decoded:
+        for results in decoded:
+            yield from results
 
 
 def _chunks(stream: Iterable[tuple[str, Load]]) -> Iterator[list[tuple[str, Load]]]:

@@ -97,7 +97,7 @@ def _test_part(
     if images.test_start is not None:
         return every[: images.test_start], every[images.test_start :]
     rng = np.random.default_rng((split_seed, _TEST))
-    test = _take(every, strata, groups(images.images), fraction, rng, images, "test")
+    test = _take(every, strata, groups(images.hashes), fraction, rng, images, "test")
     return np.setdiff1d(every, test), test
 
 

@@ -56,9 +56,12 @@ def clean(name: str) -> str | None:
     """A member's name without ``.``, ``..`` and ``/`` at its start; None for litter."""
     parts = PurePosixPath(name.replace("\\", "/")).parts
     parts = tuple(part for part in parts if part not in ("/", "..", "."))
-    if not parts or any(part.startswith(".") or part == "__MACOSX" for part in parts):
-        return None
-    return "/".join(parts)
+    return "/".join(parts) if parts and not any(map(_litter, parts)) else None
+
+
+def _litter(part: str) -> bool:
+    """Whether a file or folder of this name is hidden, or left there by a system."""
+    return part.startswith(".") or part == "__MACOSX"
 
 
 class FolderTree:
@@ -71,10 +74,11 @@ class FolderTree:
         """All names, sorted. Links to files are followed, links to folders are not."""
         found = []
         for folder, folders, names in os.walk(self.path):
-            folders[:] = [name for name in folders if clean(name)]
+            folders[:] = [name for name in folders if not _litter(name)]
             inside = Path(folder).relative_to(self.path).as_posix()
-            found += [name if inside == "." else f"{inside}/{name}" for name in names]
-        return sorted(name for name in found if clean(name))
+            shown = [name for name in names if not _litter(name)]
+            found += shown if inside == "." else [f"{inside}/{name}" for name in shown]
+        return sorted(found)
 
     def read(self, name: str) -> bytes:
         """The content of one file."""
@@ -178,8 +182,7 @@ class TarTree:
 
 
 def _small(path: Path, name: str, size: int) -> None:
-    picture = Path(name).suffix.lower() in PICTURES
-    limit = PICTURE_LIMIT if picture else MEMBER_LIMIT
+    limit = PICTURE_LIMIT if is_picture(name) else MEMBER_LIMIT
     if size > limit:
         raise DataError(
             f"Expected files of at most {limit >> 20} MiB in {path.name}; "
@@ -222,9 +225,9 @@ def _told(path: Path) -> Iterator[None]:
 
 
 _ENDINGS = "png,jpg,jpeg,jpe,jfif,bmp,gif,tif,tiff,webp,ppm,pgm,pbm,pnm"
-PICTURES = frozenset(f".{ending}" for ending in _ENDINGS.split(","))
+PICTURES = tuple(f".{ending}" for ending in _ENDINGS.split(","))
 
 
 def is_picture(name: str) -> bool:
     """Whether a file's name says that it is a picture."""
-    return PurePosixPath(name).suffix.lower() in PICTURES
+    return name.lower().endswith(PICTURES)

@@ -15,9 +15,10 @@ from torch import Tensor
 from latens import catalog
 from latens.data.batches import Batches
 from latens.data.image_set import ImageSet
+from latens.data.on_disk import Rows
 from latens.data.split import Split
 from latens.evaluation.latent import active, variances
-from latens.evaluation.pca import LARGEST, pca_mse
+from latens.evaluation.pca import pca_mse, why_not
 from latens.evaluation.reconstruction import Quality, as_uint8
 from latens.metrics import Totals
 from latens.nn.model import Model
@@ -70,7 +71,7 @@ def reconstruction(
         "code": model.code_size,
         "pixels": pixels,
         "pca_mse": pca,
-        "pca_reason": None if pca is not None else _too_large(pixels),
+        "pca_reason": why_not(pixels, model.code_size) or None,
     }, arrays
 
 
@@ -162,17 +163,11 @@ def _pca(
     progress: Progress,
 ) -> float | None:
     """PCA on as many training images as can teach it; more change the fourth digit."""
+    if why_not(math.prod(images.shape), model.code_size):
+        return None  # before images are read for it
+    rows = Rows(images.images)
     fitted = np.sort(split.train[:20_000])
-    return pca_mse(
-        images.images[fitted], images.images[np.sort(index[:5000])], model.code_size, progress
-    )
-
-
-def _too_large(pixels: int) -> str:
-    return (
-        f"PCA is worked out for images of at most {LARGEST:,} numbers (these have {pixels:,}): "
-        f"beyond, its matrices take too long, and PCA of fewer images would be too weak a rival."
-    )
+    return pca_mse(rows[fitted], rows[np.sort(index[:5000])], model.code_size, progress)
 
 
 def _numpy(x: Tensor) -> npt.NDArray[np.float32]:

@@ -8,7 +8,7 @@ no [N, M] matrix is ever in memory.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,16 @@ from scipy.linalg import eigh
 from latens.errors import DataError
 
 Features: TypeAlias = npt.NDArray[np.floating[Any]]
+
+
+class Rows(Protocol):
+    """An array, or what gives parts of one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, at: slice, /) -> npt.NDArray[Any]: ...
+
+
 DISTANCES_AT_ONCE = 1 << 22  # 32 MB in float64
 
 
@@ -79,12 +89,12 @@ def square_radii(features: Features, k: int) -> npt.NDArray[np.float64]:
 
 
 def nearest(
-    points: Features, others: npt.NDArray[Any], scale: float = 1.0
+    points: Features, others: Rows, scale: float = 1.0
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """The distance of each point to the nearest of `others`, and which that is: [N], int64 [N].
 
-    `others` [M, ...] may be a memory map of any dtype; it is read in chunks, flattened, and
-    multiplied by `scale`.
+    `others` [M, ...] may be of any dtype and larger than memory; it is read in chunks, flattened,
+    and multiplied by `scale`.
     """
     flat = _rows(points, 1.0)
     best, which = np.full(len(flat), np.inf), np.zeros(len(flat), np.int64)

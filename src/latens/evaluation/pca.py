@@ -24,19 +24,30 @@ PIXELS_AT_ONCE = 1 << 22
 def pca_mse(train: Images, val: Images, k: int, progress: Progress = silent) -> float | None:
     """Mean squared error on `val`, in [0, 1] units, of PCA with `k` components fitted on `train`.
 
-    `train` and `val` are uint8 [N, C, H, W], perhaps memory maps; they are read in chunks. A code
-    with as many numbers as pixels loses nothing: 0.0. None, "not applicable", for images of more
-    than 3100 pixels: PCA of a subsample would be a weaker rival than it claims to be.
+    `train` and `val` are uint8 [N, C, H, W], perhaps memory maps; they are read in chunks. None,
+    "not applicable", where `why_not` has a reason.
     At most N - 1 components are used, as the training images span no more.
     """
-    size = int(np.prod(train.shape[1:]))
-    if k >= size:
-        return 0.0
-    if size > LARGEST:
+    if why_not(int(np.prod(train.shape[1:])), k):
         return None
     mean_D, covariance_DD = _moments(train, progress)
     basis_Dk = _leading(covariance_DD, min(k, len(train) - 1)).astype(np.float32)
     return _residual(val, mean_D.astype(np.float32), basis_Dk)
+
+
+def why_not(size: int, k: int) -> str:
+    """Why PCA with `k` components says nothing of images of `size` numbers; empty if it does."""
+    if k >= size:
+        return (
+            f"a code of {k:,} numbers is wide enough to copy an image of {size:,}, and PCA with as "
+            "many would lose nothing"
+        )
+    if size > LARGEST:
+        return (
+            f"it is worked out for images of at most {LARGEST:,} numbers (these have {size:,}): "
+            "beyond, its matrices take too long, and PCA of fewer images would be too weak a rival"
+        )
+    return ""
 
 
 def _moments(

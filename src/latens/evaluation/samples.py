@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 
 from latens.data.image_set import UNLABELLED, ImageSet
+from latens.data.on_disk import Rows
 from latens.data.split import Split
 from latens.errors import DataError
 from latens.evaluation.features import penultimate, weights_sha256
@@ -110,7 +111,7 @@ def _memorised(
     drawn: Pixels, images: ImageSet, real: Labels, train: Labels, progress: Progress
 ) -> Result:
     """How near samples and real images lie to the training images, and the nearest samples."""
-    training = images.images[train]
+    training = _Part(images, train)
     pixels = np.sqrt(np.prod(images.shape))
     away, which = nearest(drawn / 255.0, training, 1 / 255)
     progress("nearest training images", 1, 2)
@@ -126,10 +127,23 @@ def _memorised(
     }
     arrays: dict[str, npt.NDArray[Any]] = {
         "near_samples": drawn[first],
-        "near_images": np.asarray(training[which[first]]),
+        "near_images": training[which[first]],
         "near_distances": away[first] / pixels,
     }
     return values, arrays
+
+
+class _Part:
+    """The images at `index`, of which only those that are asked for are in memory."""
+
+    def __init__(self, images: ImageSet, index: Labels) -> None:
+        self._rows, self._index = Rows(images.images), index
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def __getitem__(self, at: slice | Labels) -> Pixels:
+        return self._rows[self._index[at]]
 
 
 def _shown(drawn: Pixels, asked: Labels | None) -> Labels:

@@ -26,7 +26,7 @@ FREE = 1 << 24  # bytes that are no matter anyway
 MOST = 100_000  # objects, and names in a list
 DEEPEST = 60
 SKIPPED = {"optimizer_weights", "optimizer", "_optimizer"}
-WANTED = re.compile(r"(model_config|keras_version|(layer|weight)_names\d{0,4})$")
+WANTED = re.compile(r"(model_config|keras_version|latens_version|(layer|weight)_names\d{0,4})$")
 
 
 class Copy:

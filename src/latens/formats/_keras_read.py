@@ -18,12 +18,26 @@ from latens.formats._keras_entries import class_name
 from latens.formats._keras_row import Node
 from latens.formats._keras_settings import Here
 from latens.formats._keras_weights import Wanted
+from latens.formats._keras_write import MARK
 from latens.nn.chain.shapes import Shape, step
 from latens.spec.layers import Layer, Order, ResidualLayer, every
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK\x03\x04"
 Axes = tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """Who wrote a file: the version of Keras, and that of latens where it was latens."""
+
+    keras: str = ""
+    latens: str = ""
+
+    def __str__(self) -> str:
+        if self.latens:
+            return f"latens {self.latens}"
+        return f"Keras {self.keras}" if self.keras else "Keras"
 
 
 @dataclass(frozen=True)
@@ -38,9 +52,9 @@ class _Described:
 
 def read(file: Path, *, size: tuple[int, int] | None, like: Chain | Path | None) -> Chain:
     """See `latens.formats.keras.read`."""
-    with _opened(file) as (content, text, version):
+    with _opened(file) as (content, text, writer):
         if text is None:
-            described = _likeness(file, size, like, version)
+            described = _likeness(file, size, like, writer.keras)
         elif like is not None:
             raise UsageError(
                 f"Expected no description beside {file.name}, which has its own.",
@@ -48,12 +62,12 @@ def read(file: Path, *, size: tuple[int, int] | None, like: Chain | Path | None)
                 code="without-effect",
             )
         else:
-            described = describe(text, version, size)
+            described = describe(text, writer.keras, size)
         wanted = _wanted(described)
         weights = _keras_weights.read(content, wanted, file.name)
     return Chain(
         described.image_shape, described.layers, weights, ends=described.ends,
-        written_by=f"Keras {version}" if version else "Keras",
+        written_by=str(writer),
     )  # fmt: skip
 
 
@@ -196,14 +210,14 @@ def _likeness(
         return _of_chain(like)
     if like.suffix == ".json":
         return describe(like.read_text("utf-8", "replace"), version, size)
-    with _opened(like) as (_, text, written):
+    with _opened(like) as (_, text, writer):
         if text is None:
             raise UsageError(
                 f"Expected the description of a model in {like.name}; it holds weights alone.",
                 hint="Use a file that model.save(FILE) wrote, or the JSON of model.to_json().",
                 code="no-description",
             )
-        return describe(text, written, size)
+        return describe(text, writer.keras, size)
 
 
 def _of_chain(chain: Chain) -> _Described:
@@ -219,8 +233,8 @@ def _of_chain(chain: Chain) -> _Described:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[tuple[_h5.Group, str | None, str]]:
-    """The file's weights, its description (None for weights alone) and the version of Keras.
+def _opened(file: Path) -> Iterator[tuple[_h5.Group, str | None, _Writer]]:
+    """The file's weights, its description (None for weights alone) and who wrote it.
 
     Raises `DataError` (``no-file``, ``no-keras-file`` and for what is damaged).
     """
@@ -231,24 +245,24 @@ def _opened(file: Path) -> Iterator[tuple[_h5.Group, str | None, str]]:
             raise _no_keras(file, "an archive without config.json")
         with _zip.member(file, "config.json") as config:
             text = config.read_text("utf-8", "replace")
-        version = _version_of(file) if "metadata.json" in listed else ""
+        writer = _writer_of(file) if "metadata.json" in listed else _Writer()
         with (
             _zip.member(file, "model.weights.h5") as weights,
             _h5.opened(weights, file.name) as content,
         ):
-            yield content, text, version
+            yield content, text, writer
     elif start.startswith(HDF5):
         with _h5.opened(file, file.name) as content:
-            version = _h5.text(content, "keras_version") or ""
-            yield content, _h5.text(content, "model_config"), version
+            versions = (_h5.text(content, name) or "" for name in ("keras_version", MARK))
+            yield content, _h5.text(content, "model_config"), _Writer(*versions)
     else:
         raise _no_keras(file, "a file of another kind")
 
 
-def _version_of(file: Path) -> str:
+def _writer_of(file: Path) -> _Writer:
     with _zip.member(file, "metadata.json") as metadata:
         values = _keras_graph.parse(metadata.read_text("utf-8", "replace"))
-    return str(values.get("keras_version", ""))[:40]
+    return _Writer(*(str(values.get(name, ""))[:40] for name in ("keras_version", MARK)))
 
 
 def _start(file: Path) -> bytes:

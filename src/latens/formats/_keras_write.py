@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from importlib.metadata import version
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +21,7 @@ from latens.formats._keras_graph import place
 
 Style = Literal["keras-2", "keras-3"]
 OLD, NEW = "2.4.0", "3.0.0"  # the versions whose way of writing is followed
+MARK = "latens_version"  # says that the file is ours; Keras does not look at it
 _ORDER = ("gamma", "beta", "moving_mean", "moving_variance", "kernel", "bias")
 
 
@@ -76,6 +78,7 @@ def h5(chain: Chain) -> bytes:
     out = io.BytesIO()
     with _h5.library().File(out, "w") as file:
         _mark(file)
+        file.attrs[MARK] = _ours()
         file.attrs["model_config"] = json.dumps(description(chain, "keras-2"))
         group = file.create_group("model_weights")
         _mark(group)
@@ -101,7 +104,7 @@ def keras(chain: Chain) -> bytes:
             path = place(entry.kind, "", counts)
             for number, array in enumerate(held.get(entry.name, {}).values()):
                 file.create_dataset(f"{path}/vars/{number}", data=array)
-    metadata = {"keras_version": NEW, "date_saved": ""}
+    metadata = {"keras_version": NEW, "date_saved": "", MARK: _ours()}
     with zipfile.ZipFile(out, "w") as archive:
         _member(archive, "metadata.json", json.dumps(metadata).encode())
         _member(archive, "config.json", json.dumps(description(chain, "keras-3")).encode())
@@ -123,6 +126,11 @@ def _whole(chain: Chain) -> dict[str, dict[str, Array]]:
             held = {"gamma": ones, "beta": np.zeros_like(ones), **held}
         found[name] = {kind: held[kind] for kind in _ORDER if kind in held}
     return found
+
+
+def _ours() -> str:
+    """The version of latens."""
+    return version("latens")
 
 
 def _mark(group: Any) -> None:

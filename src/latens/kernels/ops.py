@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn.grad import conv2d_input
 
 from latens import kernels
 
-
 FEW, LANES, SIDES = 4, 16, (1, 3, 5, 7)
-"""Thin maps have at most `FEW` channels, wide ones a multiple of `LANES`, kernels one of `SIDES`."""
+"""A thin map has at most `FEW` channels, a wide one a multiple of `LANES`; sides of kernels."""
 
 
 def _plain(*tensors: Tensor | None) -> bool:
@@ -126,17 +126,6 @@ class _SquaredError(torch.autograd.Function):
         return gradient * dtotal, None
 
 
-def _thin(weight: Tensor, bias: Tensor | None, few: int, many: int) -> bool:
-    """Whether such a convolution, with `few` channels on one side and `many` on the other, fits."""
-    return (
-        _plain(weight, bias)
-        and few <= FEW
-        and many % LANES == 0
-        and weight.shape[2] == weight.shape[3]
-        and weight.shape[2] in SIDES
-    )
-
-
 def _outcome(size: int, side: int, stride: int, padding: int) -> int:
     """The side of a convolution's output; below one if the kernel is larger than its input."""
     return (size + 2 * padding - side) // stride + 1
@@ -145,13 +134,18 @@ def _outcome(size: int, side: int, stride: int, padding: int) -> int:
 def thin_in_applies(
     x_BIHW: Tensor, weight_OIkk: Tensor, bias_O: Tensor | None, stride: int, padding: int
 ) -> bool:
-    """Whether `thin_in` can be used: I at most 4, O a multiple of 16, k odd and at most 7."""
-    many, few, side, _ = weight_OIkk.shape
+    """Whether `thin_in` can be used and pays: one channel to a multiple of 16, k odd, at most 7.
+
+    With two to `FEW` channels it computes the same as torch, in the same time or a little more.
+    """
+    many, few, side, other = weight_OIkk.shape
     return (
-        _plain(x_BIHW)
+        _plain(x_BIHW, weight_OIkk, bias_O)
         and x_BIHW.dim() == 4
-        and x_BIHW.shape[1] == few
-        and _thin(weight_OIkk, bias_O, few, many)
+        and x_BIHW.shape[1] == few == 1
+        and many % LANES == 0
+        and side == other
+        and side in SIDES
         and min(_outcome(size, side, stride, padding) for size in x_BIHW.shape[2:]) > 0
     )
 
@@ -185,7 +179,7 @@ class _ThinIn(torch.autograd.Function):
         (x, weight), (stride, padding), dy = ctx.saved_tensors, ctx.how, _dense(dy)
         dx = dweight = dbias = None
         if ctx.needs_input_grad[0]:  # rare: the images themselves are seldom asked for theirs
-            dx = torch.nn.grad.conv2d_input(list(x.shape), weight, dy, stride, padding)
+            dx = conv2d_input(x.shape, weight, dy, stride, padding)  # type: ignore[no-untyped-call]
         if ctx.needs_input_grad[1]:
             dkernel_IkkO = weight.new_empty(weight.permute(1, 2, 3, 0).shape)
             torch.ops.latens.thin_gather(x, dy, stride, padding, dkernel_IkkO)
@@ -202,10 +196,8 @@ def thin_out_applies(
     16, k odd and at most 7, padding smaller than k."""
     few, many, side, _ = weight_OIkk.shape
     return (
-        _plain(x_BIHW)
-        and _last(x_BIHW)
-        and x_BIHW.shape[1] == many
-        and _thin(weight_OIkk, bias_O, few, many)
+        _to_few(x_BIHW, weight_OIkk, bias_O, few, many)
+        and side in SIDES
         and padding < side
         and min(_outcome(size, side, 1, padding) for size in x_BIHW.shape[2:]) > 0
     )
@@ -213,36 +205,79 @@ def thin_out_applies(
 
 def thin_out(x_BIHW: Tensor, weight_OIkk: Tensor, bias_O: Tensor | None, padding: int) -> Tensor:
     """A last convolution of stride 1: many channels to few."""
-    y: Tensor = _ThinOut.apply(x_BIHW, weight_OIkk, bias_O, padding)  # type: ignore[no-untyped-call]
+    border = weight_OIkk.shape[2] - 1 - padding
+    turned_IOkk = weight_OIkk.flip(2, 3).transpose(0, 1)
+    y: Tensor = _ToFew.apply(x_BIHW, turned_IOkk, bias_O, 1, border)  # type: ignore[no-untyped-call]
     return y
 
 
-class _ThinOut(torch.autograd.Function):
+def thin_up_applies(x_BIHW: Tensor, weight_IO44: Tensor, bias_O: Tensor | None) -> bool:
+    """Whether `thin_up` can be used: as `thin_out`, with a kernel of side 4."""
+    many, few, side, _ = weight_IO44.shape
+    return _to_few(x_BIHW, weight_IO44, bias_O, few, many) and side == 4
+
+
+def thin_up(x_BIHW: Tensor, weight_IO44: Tensor, bias_O: Tensor | None) -> Tensor:
+    """A last transposed convolution of stride 2 and padding 1: twice the sides, few channels."""
+    y: Tensor = _ToFew.apply(x_BIHW, weight_IO44, bias_O, 2, 1)  # type: ignore[no-untyped-call]
+    return y
+
+
+def _to_few(x_BIHW: Tensor, weight: Tensor, bias_O: Tensor | None, few: int, many: int) -> bool:
+    return (
+        _plain(x_BIHW, weight, bias_O)
+        and _last(x_BIHW)
+        and x_BIHW.shape[1] == many
+        and many % LANES == 0
+        and few <= FEW
+        and weight.shape[2] == weight.shape[3]
+    )
+
+
+class _ToFew(torch.autograd.Function):
+    """A transposed convolution: any of stride 1, or one of stride 2, side 4 and padding 1.
+
+    Its gradients are those of a convolution from few channels: of `dy`, with the same kernel.
+    """
+
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:
-        sides = [_outcome(size, weight.shape[2], 1, padding) for size in x.shape[2:]]
-        y = _map(x, x.shape[0], weight.shape[0], *sides)
-        begin_O = weight.new_zeros(weight.shape[0]) if bias is None else bias
-        kernel_OkkI = weight.permute(0, 2, 3, 1).contiguous()
-        torch.ops.latens.thin_dot(x, kernel_OkkI, begin_O, padding, y)
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, step: int, padding: int
+    ) -> Tensor:
+        side = weight.shape[2]
+        sides = [(size - 1) * step + side - 2 * padding for size in x.shape[2:]]
+        y = _map(x, x.shape[0], weight.shape[1], *sides)
+        begin_O = weight.new_zeros(weight.shape[1]) if bias is None else bias
+        border = (side - 1 - padding) // step
+        torch.ops.latens.thin_dot(x, _blocks(weight, step), begin_O, step, border, y)
         ctx.save_for_backward(x, weight)
-        ctx.padding = padding
+        ctx.how = step, padding
         return y
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        (x, weight), dy = ctx.saved_tensors, _dense(dy)
-        border = weight.shape[2] - 1 - ctx.padding  # dy is met by the kernel turned round
+        (x, weight), (step, padding), dy = ctx.saved_tensors, ctx.how, _dense(dy)
         dx = dweight = dbias = None
         if ctx.needs_input_grad[0]:
-            dx = torch.empty_like(x)
-            turned_OkkI = weight.flip(2, 3).permute(0, 2, 3, 1).contiguous()
-            torch.ops.latens.thin_spread(dy, turned_OkkI, x.new_zeros(x.shape[1]), 1, border, dx)
+            dx, kernel_OkkI = torch.empty_like(x), weight.permute(1, 2, 3, 0).contiguous()
+            zeros_I = x.new_zeros(x.shape[1])
+            torch.ops.latens.thin_spread(dy, kernel_OkkI, zeros_I, step, padding, dx)
         if ctx.needs_input_grad[1]:
-            dkernel_OkkI = weight.new_empty(weight.permute(0, 2, 3, 1).shape)
-            torch.ops.latens.thin_gather(dy, x, 1, border, dkernel_OkkI)
-            dweight = dkernel_OkkI.permute(0, 3, 1, 2).flip(2, 3)
+            dkernel_OkkI = weight.new_empty(weight.permute(1, 2, 3, 0).shape)
+            torch.ops.latens.thin_gather(dy, x, step, padding, dkernel_OkkI)
+            dweight = dkernel_OkkI.permute(3, 0, 1, 2)
         if ctx.needs_input_grad[2]:
             dbias = dy.sum((0, 2, 3))
-        return dx, dweight, dbias, None
+        return dx, dweight, dbias, None, None
+
+
+def _blocks(weight_IOkk: Tensor, step: int) -> Tensor:
+    """The kernels `[step, step, O, k / step, k / step, I]` of each place in a block of the output.
+
+    Output row step * h + r of a transposed convolution meets input rows with every step-th row of
+    the kernel turned round, from the r-th on.
+    """
+    many, few, side, _ = weight_IOkk.shape
+    parts = weight_IOkk.flip(2, 3).reshape(many, few, side // step, step, side // step, step)
+    return parts.permute(3, 5, 1, 2, 4, 0).contiguous()

@@ -4,10 +4,10 @@
 // one is spread over them. Three loops do all of it:
 //
 //   spread   thin to wide: the first layer forward; the last one's gradient for its input
-//   dot      wide to thin: the last layer forward
+//   dot      wide to thin: the last layer forward, also where it doubles the sides
 //   gather   thin and wide to kernel: both layers' gradients for their kernels
 //
-// Kernels are [P, k, k, C] here: P thin channels ("planes"), k odd, C wide channels.
+// Kernels are [P, k, k, C] here: P thin channels ("planes"), C wide channels.
 #include "common.h"
 
 #include <cstring>
@@ -98,7 +98,11 @@ void gather_line(const float* plane, int64_t row, int64_t stride, const float* l
 
 // The loops for a kernel of side k; `ops.py` lets no other through.
 #define LATENS_FOR_SIDE(k, function) \
-  (k == 1 ? function<1> : k == 3 ? function<3> : k == 5 ? function<5> : function<7>)
+  (k == 1   ? function<1> \
+   : k == 3 ? function<3> \
+   : k == 4 ? function<4> \
+   : k == 5 ? function<5> \
+            : function<7>)
 
 void spread(const Tensor& thin_, const Tensor& kernel, const Tensor& bias, int64_t stride,
             int64_t border, Tensor wide_) {
@@ -160,32 +164,33 @@ inline void dots(const float* x, const float* kernel, int64_t length, int64_t C,
   }
 }
 
-// One plane of one image: y[h][w] = bias + sum over a, b, c of x[h + a - border][w + b - border][c]
+// One plane of one image: y[h][w] = bias + sum over a, b, c of x[h + a - top][w + b - left][c]
 // * kernel[a][b][c], where the places outside the map count as zero.
 struct Plane {
   const Map& wide;
   const float *image, *kernel;
-  int64_t k, border, planes;
+  int64_t k, top, left;
   float bias;
-  float* y;  // of the line
+  float* y;  // of the line, whose neighbours lie `apart`
+  int64_t apart;
 
   // `count` neighbours from column w on. Several share the loads of the kernel, and their sums are
   // added side by side; all but one must lie where the whole kernel meets the map.
   template <int count>
   void some(int64_t h, int64_t w) const {
-    const int64_t C = wide.channels, left = std::max<int64_t>(0, border - w);
-    const int64_t length = (std::min(k, wide.width + border - w) - left) * C;
+    const int64_t C = wide.channels, from = std::max<int64_t>(0, left - w);
+    const int64_t length = (std::min(k, wide.width + left - w) - from) * C;
     Lanes sums[count] = {};
-    for (int64_t a = std::max<int64_t>(0, border - h); a < std::min(k, wide.height + border - h); ++a)
-      dots<count>(image + ((h + a - border) * wide.width + w + left - border) * C,
-                  kernel + (a * k + left) * C, length, C, sums);
-    written_out<count>([&](int j) { y[(w + j) * planes] = bias + sum(sums[j]); });
+    for (int64_t a = std::max<int64_t>(0, top - h); a < std::min(k, wide.height + top - h); ++a)
+      dots<count>(image + ((h + a - top) * wide.width + w + from - left) * C,
+                  kernel + (a * k + from) * C, length, C, sums);
+    written_out<count>([&](int j) { y[(w + j) * apart] = bias + sum(sums[j]); });
   }
 
   void line(int64_t h, int64_t width) const {
     constexpr int64_t kSome = 8;
-    const int64_t begin = std::min(border, width);
-    const int64_t end = std::clamp(wide.width + border - k + 1, begin, width);
+    const int64_t begin = std::clamp<int64_t>(left, 0, width);
+    const int64_t end = std::clamp(wide.width + left - k + 1, begin, width);
     if (end - begin < kSome) {
       for (int64_t w = 0; w < width; ++w) some<1>(h, w);
       return;
@@ -197,17 +202,23 @@ struct Plane {
   }
 };
 
-void dot(const Tensor& wide_, const Tensor& kernel, const Tensor& bias, int64_t border,
-         Tensor thin_) {
+// Kernels [step, step, P, k, k, C]: those of one row and column of the blocks of step x step that
+// the thin map consists of, each of which meets the wide map one place further.
+void dot(const Tensor& wide_, const Tensor& kernel, const Tensor& bias, int64_t step,
+         int64_t border, Tensor thin_) {
   const Map wide(wide_), thin(thin_);
-  const int64_t k = kernel.size(1), P = thin.channels;
+  const int64_t k = kernel.size(3), P = thin.channels, taps = k * k * wide.channels;
   Chunks(thin.images, wide.image()).each([&](int64_t, int64_t first, int64_t last) {
     for (int64_t n = first; n < last; ++n)
-      for (int64_t h = 0; h < thin.height; ++h)
-        for (int64_t p = 0; p < P; ++p)
-          Plane{wide, in(wide_) + n * wide.image(), in(kernel) + p * k * k * wide.channels, k,
-                border, P, in(bias)[p], out(thin_) + n * thin.image() + h * thin.width * P + p}
-              .line(h, thin.width);
+      for (int64_t row = 0; row < thin.height; ++row)
+        for (int64_t part = 0; part < step * P; ++part) {
+          const int64_t down = row % step, right = part / P, p = part % P;
+          float* y = out(thin_) + n * thin.image() + (row * thin.width + right) * P + p;
+          const Plane plane{wide, in(wide_) + n * wide.image(),
+                            in(kernel) + (down * step * P + part) * taps, k, border - down,
+                            border - right, in(bias)[p], y, step * P};
+          plane.line(row / step, thin.width / step);
+        }
   });
 }
 
@@ -219,7 +230,9 @@ STABLE_TORCH_LIBRARY_FRAGMENT(latens, m) {
       "thin_spread(Tensor thin, Tensor kernel, Tensor bias, int stride, int border,"
       " Tensor(a!) wide) -> ()");
   m.def("thin_gather(Tensor thin, Tensor wide, int stride, int border, Tensor(a!) dkernel) -> ()");
-  m.def("thin_dot(Tensor wide, Tensor kernel, Tensor bias, int border, Tensor(a!) thin) -> ()");
+  m.def(
+      "thin_dot(Tensor wide, Tensor kernel, Tensor bias, int step, int border,"
+      " Tensor(a!) thin) -> ()");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(latens, CPU, m) {

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
+from latens.data import listed
 from latens.menu import files, numbers, plots, work
 from latens.menu.session import Session, menu
 from latens.runs.folder import RunFolder
@@ -63,11 +64,7 @@ class Autoencoder:
         question = "Give the path to save the model (a new folder, or a file ending in .h5)"
         saved = self.session.talk.path(question, lambda p: files.save(self.session, model, p))
         if saved is not None:
-            labels = " -dl LABELS" if Path(self.session.data).is_file() else ""
-            self.session.following = (
-                f"latens classification -d {quote(self.session.data)}{labels} "
-                f"-model {quote(str(saved))}"
-            )
+            self.session.following = _classify(self.session.data, saved)
         return saved is not None
 
     def load(self) -> bool:
@@ -81,3 +78,18 @@ class Autoencoder:
             order = numbers.AUTOENCODER[self.report]
             files.load(session, run, TASK, numbers.compare(session.talk, order, known))
         return False
+
+
+def _classify(data: str, model: Path) -> str:
+    """The classifier on a saved model; empty where nothing tells which labels belong to the images.
+
+    The reports' programs are given a file of images: labels of MNIST's names lie beside it.
+    """
+    named = [data]
+    if Path(data).is_file():
+        named = listed.beside(data)
+    if not named:
+        return ""
+    images, *labels = named
+    more = f" -dl {quote(labels[0])}" if labels else ""
+    return f"latens classification -d {quote(images)}{more} -model {quote(str(model))}"

@@ -22,7 +22,7 @@ def draw(session: Session, task: str) -> None:
     """Write the plots of the models of a task and say where they are.
 
     The curves are those of the newest model that was trained: one that was loaded from a file of
-    another program has none.
+    another program has none. A single model has nothing to be compared with.
     """
     models = session.of(task)
     if not models:
@@ -33,9 +33,13 @@ def draw(session: Session, task: str) -> None:
         watch.progress("drawing", 0, 1)
         folder = session.folder / "plots" / FOLDERS[task]
         page, figures = _side_by_side(folder, models, METRICS[task])
-    session.say("\n".join(["Plots:", *(f"  {file}" for file in [*curves, *figures, page])]))
-    if session.windows:
+    shown = [f"  {file}" for file in [*curves, *figures, *([page] if page else [])]]
+    session.say("\n".join(["Plots:", *shown, *([] if page else [_ALONE])]))
+    if page and session.windows:
         show(page)
+
+
+_ALONE = "The plots that set models side by side (parallel coordinates) come with the second model."
 
 
 def _curves(model: Model) -> list[Path]:
@@ -45,8 +49,11 @@ def _curves(model: Model) -> list[Path]:
 
 def _side_by_side(
     folder: Path, models: list[Model], metrics: dict[str, Goal]
-) -> tuple[Path, list[Path]]:
-    """The interactive page of parallel coordinates, its table as CSV, and figures of it."""
+) -> tuple[Path | None, list[Path]]:
+    """The interactive page of parallel coordinates, its table as CSV, and figures of it.
+
+    Of a single model the table alone.
+    """
     from latens.report import parallel, parallel_figures
     from latens.report.table_csv import write_csv
 
@@ -56,6 +63,8 @@ def _side_by_side(
     table = Table.of(records, parameters=names, metrics=goals)
     folder.mkdir(parents=True, exist_ok=True)
     csv = write_csv(table, folder / "models.csv")
+    if len(models) == 1:
+        return None, [csv]
     page = parallel.page(table, folder / "parallel.html", title="All models")
     return page, [csv, *parallel_figures.figures(table, folder)]
 

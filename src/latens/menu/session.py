@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -57,10 +58,23 @@ def hearing(watch: Watch) -> tuple[list[str], dict[str, Any]]:
     told: list[str] = []
 
     def tell(line: str) -> None:
+        line = in_questions(line)
         told.append(line)
         watch.tell(line)
 
     return told, {"observers": [watch.observer], "progress": watch.progress, "tell": tell}
+
+
+def in_questions(text: str) -> str:
+    """A line of a training without flags: here one answers questions.
+
+    >>> in_questions("Train longer (--epochs 6); if that is not enough, ...")
+    'Train longer (6 epochs); if that is not enough, ...'
+    """
+    text = re.sub(r"\(--epochs (\d+)\)", r"(\1 epochs)", text)
+    return text.replace(
+        "Choose a smaller --latent.", "Choose fewer filters, or begin with --latent 64."
+    )
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from shlex import quote
 from typing import Any
 
 from latens.menu.numbers import NETWORK, Numbers
-from latens.menu.session import Model, Session, hearing
+from latens.menu.session import Model, Session, hearing, in_questions
 
 READY = "loading torch and the images"
 
@@ -73,7 +73,7 @@ def train_classifier(
 def say_findings(session: Session, findings: list[dict[str, str]], told: list[str]) -> None:
     """Say the findings that were not `told` before."""
     for finding in findings:
-        line = f"{finding['severity'].capitalize()}: {finding['message']}"
+        line = in_questions(f"{finding['severity'].capitalize()}: {finding['message']}")
         if line not in told:
             session.say(line)
 

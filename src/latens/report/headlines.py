@@ -85,14 +85,20 @@ def _reconstruction(result: Mapping[str, Any]) -> Headline:
     mse, pca = words.finite(result.get("mse")), words.finite(result.get("pca_mse"))
     code = words.count(result.get("code"))
     value = words.number(mse) + (" MSE" if mse is not None else "")
+    if _copies(result):  # PCA would be exact, and longer training is no remedy
+        return Headline(value, f"{sentence}; {code} numbers can copy the image, so it says little.")
     if pca is None:
         return Headline(value, f"{sentence}, from codes of {code} numbers.")
-    if pca == 0:  # at least as many numbers as pixels: PCA is exact, and longer training no remedy
-        return Headline(value, f"{sentence}; {code} numbers can copy the image, so it says little.")
     sentence += f"; PCA with the same {code} numbers gets {words.number(pca)}"
     if mse and pca and mse < pca:
         return Headline(value, f"{sentence}, {pca / mse:.1f} times as much.")
     return Headline(value, f"{sentence}, so this code is no better: train longer or differently.")
+
+
+def _copies(result: Mapping[str, Any]) -> bool:
+    """Whether the code has as many numbers as the image."""
+    code, pixels = words.finite(result.get("code")), words.finite(result.get("pixels"))
+    return code is not None and pixels is not None and code >= pixels
 
 
 def _elbo(result: Mapping[str, Any], part: str) -> Headline:

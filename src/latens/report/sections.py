@@ -63,7 +63,8 @@ def folded(title: str, values: Result) -> Section:
 def _training(title: str, result: Result) -> Section:
     records = [record for record in result.get("records", []) if isinstance(record, dict)]
     if result.get("imported"):
-        told = f"It was trained elsewhere, and read from {words.plain(result['imported'])}."
+        where = "by latens" if result.get("ours") else "elsewhere"
+        told = f"It was trained {where}, and read from {words.plain(result['imported'])}."
         return Section(title, sentences=(told,))
     if not records:
         return _anything(title, result)
@@ -112,7 +113,7 @@ def _reconstruction(title: str, result: Result) -> Section:
         ),
         *_more(result),
     ]
-    if words.finite(result.get("pca_mse")) is not None:
+    if words.finite(result.get("pca_mse")):
         facts.append((words.number(result["pca_mse"]), "error of PCA with as many numbers"))
     elif result.get("pca_reason"):
         return Section(title, facts=tuple(facts), sentences=(_without_pca(result),))

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from latens.report import style
 from latens.report.scales import Scale
@@ -43,6 +44,7 @@ def history(table: Table) -> Figure | None:
             where="post", color=style.INK, linewidth=1.4, label="best so far",
         )  # fmt: skip
     _scale(ax, score, numbers, "y")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set(xlabel="trial", ylabel=style.label(score.name, 30))
     _legend(ax)
     return made

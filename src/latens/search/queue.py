@@ -32,7 +32,9 @@ Row: TypeAlias = FrozenTrial
 Attrs: TypeAlias = Mapping[str, Any]
 
 SLOT, REASON, WORKER = "slot", "reason", "worker"
+BEGUN = "begun"  # its worker does it now, and has not only claimed it
 _RELEASED, _DROPPED = "released", "dropped"
+_OF_A_ROW = {_RELEASED, WORKER, BEGUN}  # attributes that the next row of a slot does not have
 _DIED = f"its worker died {ATTEMPTS} times, as for want of memory"
 
 
@@ -118,7 +120,7 @@ class Queue:
             if slot.lost:
                 last = slot.rows[-1]
                 fixed = {**last.system_attrs.get("fixed_params", {}), **last.params}
-                kept = {k: v for k, v in last.user_attrs.items() if k not in (_RELEASED, WORKER)}
+                kept = {k: v for k, v in last.user_attrs.items() if k not in _OF_A_ROW}
                 self._add(slot.name, fixed, kept)
         return slots
 
@@ -163,9 +165,9 @@ class Queue:
         """It cannot be done, for this reason; nobody tries again."""
         self._tell(trial, {**attrs, REASON: reason}, TrialState.FAIL)
 
-    def release(self, trial: optuna.Trial) -> None:
-        """Give a row back undone: the next worker goes on with it."""
-        self._end(trial._trial_id, {_RELEASED: True})
+    def release(self, trial: optuna.Trial, attrs: Attrs | None = None) -> None:
+        """Give a row back undone: the next worker goes on with it, and finds these `attrs`."""
+        self._end(trial._trial_id, {**(attrs or {}), _RELEASED: True})
         self.revive()
 
     def _add(self, name: str, fixed: Attrs, attrs: Attrs) -> None:

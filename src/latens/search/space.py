@@ -41,6 +41,11 @@ class Choices:
 
     log = False
 
+    @property
+    def size(self) -> int | None:
+        """How many values there are."""
+        return len(self.labels)
+
     def value(self, label: Label) -> Any:
         """The value of a label."""
         return self.values[self.labels.index(label)]
@@ -69,6 +74,13 @@ class Range:
     log: bool = False
     step: float | None = None
 
+    @property
+    def size(self) -> int | None:
+        """How many numbers there are; None where there is one between any two."""
+        if not (self.whole or self.step):
+            return None
+        return math.floor((self.high - self.low) / (self.step or 1) * (1 + 1e-9)) + 1
+
     def value(self, label: Label) -> Any:
         """The label itself: a number."""
         return label
@@ -88,8 +100,7 @@ class Range:
                 code="no-grid",
             )
         step = self.step or 1
-        count = math.floor((self.high - self.low) / step * (1 + 1e-9)) + 1
-        found = (self.low + place * step for place in range(count))
+        found = (self.low + place * step for place in range(self.size or 0))
         return tuple(int(x) if self.whole else float(f"{x:.12g}") for x in found)
 
     def ends(self) -> tuple[Label, ...]:
@@ -216,6 +227,16 @@ def _split(text: str) -> list[str]:
 
 def _unbracketed(part: str) -> str:
     return part[1:-1].strip() if part.startswith("[") and part.endswith("]") else part
+
+
+def count(parameters: Sequence[Parameter]) -> int | None:
+    """How many combinations there are; None where a range has a number between any two.
+
+    >>> count([Choices("a", (1, 2), (1, 2)), Range("b", 1, 3, whole=True)])
+    6
+    """
+    sizes = [parameter.size for parameter in parameters]
+    return None if None in sizes else math.prod(size for size in sizes if size)
 
 
 def points(parameters: Sequence[Parameter]) -> Iterator[dict[str, Label]]:

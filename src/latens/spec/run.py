@@ -54,6 +54,11 @@ class Imported(Spec):
     written_by: str
     encoder_end: str
 
+    @property
+    def ours(self) -> bool:
+        """Whether latens exported it, so that it was trained here or in another latens."""
+        return self.written_by.startswith("latens ")
+
 
 class RunSpec(Spec):
     """Everything that one training was asked to do."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from latens.checks.context import Context
-from latens.checks.hashes import image_hashes
 from latens.data.finding import Finding
 
 
@@ -52,5 +51,5 @@ def _seen(context: Context) -> int:
     if _same_set(context):
         return int(np.isin(test, before).sum())
     assert context.pretrain_images is not None
-    known = set(image_hashes(context.pretrain_images, before))
-    return sum(code in known for code in image_hashes(images, test))
+    known = context.pretrain_images.hashes[before]
+    return int(np.isin(images.hashes[test], known).sum())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from latens.checks.context import Context
-from latens.checks.hashes import image_hashes
 from latens.data.finding import Finding
 
 
@@ -12,8 +13,8 @@ def check(context: Context) -> Finding | None:
     fitted = context.fitted_index
     if context.images is None or fitted is None or context.test_index is None:
         return None
-    seen = set(image_hashes(context.images, fitted))
-    repeated = sum(code in seen for code in image_hashes(context.images, context.test_index))
+    known = context.images.hashes
+    repeated = int(np.isin(known[context.test_index], known[fitted]).sum())
     if not repeated:
         return None
     return Finding(

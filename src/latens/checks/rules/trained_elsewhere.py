@@ -8,7 +8,7 @@ from latens.data.finding import Finding
 
 def check(context: Context) -> Finding | None:
     """Needs `spec`."""
-    if context.spec is None or context.spec.imported is None:
+    if context.spec is None or context.spec.imported is None or context.spec.imported.ours:
         return None
     return Finding(
         "trained-elsewhere",

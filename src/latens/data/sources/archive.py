@@ -7,9 +7,8 @@ import zipfile
 from pathlib import Path
 
 from latens.data import pictures
-from latens.data.convert import Size
+from latens.data.convert import Allocate, Size, in_memory
 from latens.data.image_set import ImageSet
-from latens.data.pictures import Allocate, in_memory
 from latens.data.sources import cifar, idx
 from latens.data.tree import open_tree
 from latens.progress import Progress, silent

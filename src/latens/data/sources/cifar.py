@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from latens.data.convert import Pixels, Size
+from latens.data.convert import Allocate, Pixels, Size, in_memory
 from latens.data.image_set import ImageSet
-from latens.data.pictures import Allocate, in_memory
 from latens.data.safe_pickle import loads
 from latens.data.tree import FolderTree, Tree
 from latens.errors import DataError

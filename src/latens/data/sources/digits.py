@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from latens.data.convert import Size
+from latens.data.convert import Allocate, Size, in_memory
 from latens.data.image_set import ImageSet
-from latens.data.pictures import Allocate, in_memory
 from latens.progress import Progress, silent
 
 DESCRIPTION = "digits: 1,797 handwritten digits of 8x8 pixels, built in"

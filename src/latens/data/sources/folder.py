@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from latens.data.convert import Size
+from latens.data.convert import Allocate, Size, in_memory
 from latens.data.image_set import ImageSet
-from latens.data.pictures import Allocate, in_memory, read_tree
+from latens.data.pictures import read_tree
 from latens.data.sources import cifar, idx, pack
 from latens.data.tree import FolderTree, clean, is_picture
 from latens.progress import Progress, silent

@@ -19,9 +19,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from latens.data.convert import Pixels, Size
+from latens.data.convert import Allocate, Pixels, Size, in_memory
 from latens.data.image_set import UNLABELLED, ImageSet
-from latens.data.pictures import Allocate, in_memory
 from latens.data.tree import MEMBER_LIMIT, FolderTree, Tree
 from latens.errors import DataError
 from latens.progress import Progress, silent

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from latens.data.arrays import from_arrays
-from latens.data.convert import Size
+from latens.data.convert import Allocate, Size, in_memory
 from latens.data.image_set import ImageSet
-from latens.data.pictures import Allocate, in_memory
 from latens.errors import DataError, plural
 from latens.progress import Progress, silent
 

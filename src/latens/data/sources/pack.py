@@ -1,7 +1,8 @@
 """A pack, made by `latens data pack`: images decoded once, then mapped into memory.
 
 A folder with ``images.npy`` (uint8 ``[N, C, H, W]``), ``labels.npy`` (int64 ``[N]``) where there
-are labels, and ``meta.json``, which is written last: without it the pack is half written.
+are labels, ``hashes.npy`` (uint8 ``[N, 16]``, by which equal images are known), and ``meta.json``,
+which is written last: without it the pack is half written.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from latens.data.convert import Size
+from latens.data import duplicates
+from latens.data.convert import Allocate, Size, in_memory
 from latens.data.image_set import ImageSet
-from latens.data.pictures import Allocate, in_memory
 from latens.errors import DataError
 from latens.progress import Progress, silent
 
 DESCRIPTION = "a pack made by latens data pack (opens at once, may be larger than memory)"
 VERSION = 1
+HASHES = "hashes.npy"
 
 
 def sniff(path: Path) -> bool:
@@ -53,9 +55,11 @@ def read(
         notes=tuple(meta["notes"]),
         skipped=tuple(meta["skipped"]),
     )
-    # functools documents that a cached_property keeps its value in the instance's __dict__
-    image_set.__dict__["fingerprint"] = meta["fingerprint"]
-    return image_set
+    known: dict[str, Any] = {"fingerprint": meta["fingerprint"]}
+    if (path / HASHES).exists():  # packs of earlier versions have none
+        stored = _array(path, HASHES, [len(images), duplicates.SIZE])
+        known["hashes"] = duplicates.as_hashes(np.array(stored, np.uint8))
+    return image_set.knowing(**known)
 
 
 def _meta(path: Path) -> dict[str, Any]:

@@ -2,9 +2,8 @@
 
 Each pixel of the small map is seen by a 3x3 kernel as a block of 2x2 equal ones, so that the kernel
 meets it with sums of its own weights. These sums are the 4x4 kernel of a transposed convolution of
-stride 2 over the small map: 16 products for each of its pixels instead of 4 times 9. To a single
-channel, the native kernels do as well with a convolution of the small map to the four pixels of
-each block.
+stride 2 over the small map: 16 products for each of its pixels instead of 4 times 9. To few
+channels, the native kernels do it.
 """
 
 from __future__ import annotations
@@ -21,11 +20,6 @@ from latens.nn.layers import ResizeNearest
 
 # Row k says which of the three weights meet the small pixel i at row 2i + k - 1 of the large map.
 _MEETS = ((0.0, 0.0, 1.0), (0.0, 1.0, 1.0), (1.0, 1.0, 0.0), (1.0, 0.0, 0.0))
-# Row d of block r: those by which row 2i + r of the large map meets row i + d - 1 of the small one.
-_BLOCKS = (
-    ((1.0, 0.0, 0.0), (0.0, 1.0, 1.0), (0.0, 0.0, 0.0)),
-    ((0.0, 0.0, 0.0), (1.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
-)
 
 
 def join(
@@ -42,18 +36,10 @@ def _run(layers: Sequence[nn.Module], x_BCHW: Tensor) -> Tensor:
     assert isinstance(resize, ResizeNearest) and isinstance(conv, nn.Conv2d)
     if resize.size != (2 * x_BCHW.shape[2], 2 * x_BCHW.shape[3]):  # odd sizes are not quite twice
         return plainly(layers, x_BCHW)
-    ops = native.ops()
-    if ops is not None and conv.out_channels == 1:
-        kernel = _of_blocks(conv.weight)
-        bias = None if conv.bias is None else conv.bias.repeat(4)
-        if ops.thin_out_applies(x_BCHW, kernel, bias, 1):
-            return F.pixel_shuffle(ops.thin_out(x_BCHW, kernel, bias, 1), 2)
     meets = torch.tensor(_MEETS, dtype=conv.weight.dtype, device=conv.weight.device)
     kernel = torch.einsum("ka,oiab,lb->iokl", meets, conv.weight, meets)
+    ops = native.ops()
+    if ops is not None and ops.thin_up_applies(x_BCHW, kernel, conv.bias):
+        y_BFHW: Tensor = ops.thin_up(x_BCHW, kernel, conv.bias)
+        return y_BFHW
     return F.conv_transpose2d(x_BCHW, kernel, conv.bias, stride=2, padding=1)
-
-
-def _of_blocks(weight_1I33: Tensor) -> Tensor:
-    """The kernel `[4, I, 3, 3]` that makes the four pixels of each block."""
-    blocks = torch.tensor(_BLOCKS, dtype=weight_1I33.dtype, device=weight_1I33.device)
-    return torch.einsum("rda,oiab,seb->orside", blocks, weight_1I33, blocks).reshape(4, -1, 3, 3)

@@ -1,0 +1,218 @@
+"""The native kernels against torch's best equivalent, layer by layer, forward and backward.
+
+    python benchmarks/kernels.py [--quick] [--threads N] [--json FILE]
+
+Everything is float32 with channels last, at the shapes of CAE-10 and DAE-8 (networks.py). Ways are
+timed in turn (A B A B), each long enough to be measured; a figure is the median over rounds of the
+ratio within a round, torch's quickest way to ours. "of copying" compares the bytes that the layer
+must read and write with what `torch.add` moves a second on the same map: 1.0 is the speed of memory
+(more is possible where a map stays in the caches). Takes about four minutes; with --quick one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from latens import kernels
+from latens.kernels import build, ops
+from latens.train.device import keep_memory
+from machine import hardware, sentence
+from networks import CAE_10, DAE_8, Network
+
+LAST = torch.channels_last
+Way = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One layer: how often it comes in the network, what it must move, who does it how."""
+
+    name: str
+    times: int
+    floats: int
+    native: Way
+    torchs: dict[str, Way]
+    copied: Tensor
+
+
+def leaf(*shape: int) -> Tensor:
+    return torch.randn(shape).contiguous(memory_format=LAST).requires_grad_()
+
+
+def both_ways(forward: Callable[[], Tensor], leaves: tuple[Tensor, ...], dy: Tensor) -> Way:
+    return lambda: torch.autograd.grad(forward(), leaves, dy)
+
+
+def norm(batch: int, side: int, channels: int, pool: bool, times: int) -> Case:
+    x, weight = leaf(batch, channels, side, side), torch.ones(channels).requires_grad_()
+    bias = torch.zeros(channels).requires_grad_()
+    leaves = (x, weight, bias)
+
+    def native() -> Tensor:
+        return ops.norm_act(*leaves, 1e-5, relu=True, pool=pool)[0]
+
+    def layers() -> Tensor:
+        y = F.relu(F.batch_norm(x, None, None, weight, bias, training=True), inplace=True)
+        return F.max_pool2d(y, 2, ceil_mode=True) if pool else y
+
+    dy = torch.randn(native().shape).contiguous(memory_format=LAST)
+    # Forward x twice, y once; backward x and dy twice, dx once.
+    floats = 5 * x.numel() + 3 * dy.numel()
+    name = f"normalise, ReLU{', pool' * pool} {channels} x {side} x {side}"
+    torchs = {"layers": both_ways(layers, leaves, dy)}
+    return Case(name, times, floats, both_ways(native, leaves, dy), torchs, x.detach())
+
+
+def first(batch: int, side: int, channels: int) -> Case:
+    x = torch.rand(batch, 1, side, side)
+    leaves = (torch.randn(channels, 1, 3, 3).requires_grad_(),)
+
+    def product() -> Tensor:
+        y = F.unfold(x, 3, padding=1).transpose(1, 2) @ leaves[0].flatten(1).t()
+        return y.unflatten(1, (side, side)).permute(0, 3, 1, 2)
+
+    dy = torch.randn(batch, channels, side, side).contiguous(memory_format=LAST)
+    torchs = {
+        "conv2d": both_ways(lambda: F.conv2d(x, leaves[0], padding=1), leaves, dy),
+        "product": both_ways(product, leaves, dy),
+    }
+    native = both_ways(lambda: ops.thin_in(x, leaves[0], None, 1, 1), leaves, dy)
+    name = f"first convolution 1 to {channels}, {side} x {side}"
+    return Case(name, 1, 2 * dy.numel(), native, torchs, dy)
+
+
+def last(batch: int, side: int, channels: int) -> Case:
+    x, weight = leaf(batch, channels, side, side), leaf(1, channels, 3, 3)
+    bias = torch.zeros(1).requires_grad_()
+    leaves = (x, weight, bias)
+
+    def turned() -> Tensor:
+        return F.conv_transpose2d(x, weight.flip(2, 3).transpose(0, 1), bias, padding=1)
+
+    dy = torch.randn(batch, 1, side, side)
+    torchs = {
+        "conv2d": both_ways(lambda: F.conv2d(x, weight, bias, padding=1), leaves, dy),
+        "conv_transpose2d": both_ways(turned, leaves, dy),
+    }
+    native = both_ways(lambda: ops.thin_out(x, weight, bias, 1), leaves, dy)
+    name = f"last convolution {channels} to 1, {side} x {side}"
+    return Case(name, 1, 3 * x.numel(), native, torchs, x.detach())
+
+
+def loss(batch: int, side: int) -> Case:
+    logits, target = leaf(batch, 1, side, side), torch.rand(batch, 1, side, side)
+    one = torch.ones(())
+    native = both_ways(lambda: ops.squared_error_of_logits(logits, target), (logits,), one)
+    torchs = {
+        "mse_loss": both_ways(
+            lambda: F.mse_loss(logits.sigmoid(), target, reduction="sum"), (logits,), one
+        ),
+        "square": both_ways(lambda: (logits.sigmoid() - target).square().sum(), (logits,), one),
+    }
+    return Case("sigmoid, squared error", 1, 5 * logits.numel(), native, torchs, target)
+
+
+def cases(network: Network, batch: int) -> Iterator[Case]:
+    """Each layer of the network that a kernel can do; equal ones once, with their number."""
+    (side, _, wide), *_, (end, before, _) = network.convolutions()
+    words = [*network.encoder, *network.decoder, ""]
+    pools = [words[i + 1] == "pool" for i, word in enumerate(words) if isinstance(word, int)]
+    norms = zip(network.convolutions(), pools, strict=False)  # the last one has no normalisation
+    yield first(batch, side, wide)
+    for (at, channels, pool), times in Counter((s, c, p) for (s, _, c), p in norms).items():
+        yield norm(batch, at, channels, pool, times)
+    yield last(batch, end, before)
+    yield loss(batch, end)
+
+
+def seconds(way: Way, least: float) -> float:
+    """Mean time of a call, over as many calls as take `least` seconds."""
+    calls, began = 0, time.perf_counter()
+    while True:
+        way()
+        calls += 1
+        gone = time.perf_counter() - began
+        if gone >= least:
+            return gone / calls
+
+
+def measured(case: Case, rounds: int, least: float) -> dict[str, object]:
+    """Milliseconds, ratio with its spread, and the part of the speed of copying."""
+    made = torch.empty_like(case.copied)
+    ways = {
+        "native": case.native,
+        "copy": lambda: torch.add(case.copied, 1.0, out=made),
+        **case.torchs,
+    }
+    for way in ways.values():
+        way()
+    times = [{name: seconds(way, least) for name, way in ways.items()} for _ in range(rounds)]
+    middle = {name: statistics.median(t[name] for t in times) for name in ways}
+    best = min(case.torchs, key=middle.__getitem__)
+    ratios = sorted(t[best] / t["native"] for t in times)
+    copying = statistics.median(t["copy"] / t["native"] for t in times)
+    return {
+        "layer": case.name, "times": case.times, "torch": best,
+        "native_ms": 1e3 * middle["native"], "torch_ms": 1e3 * middle[best],
+        "ratio": statistics.median(ratios), "lowest": ratios[0], "highest": ratios[-1],
+        "of_copying": copying * case.floats / (2 * case.copied.numel()),
+    }  # fmt: skip
+
+
+def compare(network: Network, batch: int, rounds: int, least: float) -> list[dict[str, object]]:
+    """All layers of a network, told as they come, and their sum."""
+    print(f"\n{network.title}, batch {batch}")
+    rows = []
+    for case in cases(network, batch):
+        row = {"network": network.name, "batch": batch, **measured(case, rounds, least)}
+        rows.append(row)
+        print(
+            "{times} x {layer:44} {native_ms:7.2f} ms, torch ({torch}) {torch_ms:7.2f} ms: "
+            "{ratio:5.2f} times ({lowest:.2f} to {highest:.2f}), "
+            "{of_copying:.2f} of copying".format(**row),
+            flush=True,
+        )
+    ours, theirs = (
+        sum(float(str(row[key])) * int(str(row["times"])) for row in rows)
+        for key in ("native_ms", "torch_ms")
+    )
+    print(f"all of them: {ours:.1f} ms, torch {theirs:.1f} ms: {theirs / ours:.2f} times")
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="CAE-10 at batch 128, three rounds")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--json", type=Path, help="write the figures into this file too")
+    asked = parser.parse_args()
+    began = time.perf_counter()
+    build.build()
+    print(f"build or look-up: {time.perf_counter() - began:.1f} s")
+    if not kernels.ready():
+        raise SystemExit(f"the native kernels cannot be used here: {kernels.state()}")
+    torch.set_num_threads(asked.threads)
+    keep_memory()
+    found = hardware()
+    print(f"{sentence(found)}; {asked.threads} threads")
+    plan = [(CAE_10, 128)] if asked.quick else [(CAE_10, 128), (CAE_10, 256), (DAE_8, 128)]
+    rounds, least = (3, 0.05) if asked.quick else (9, 0.15)
+    rows = [row for which, batch in plan for row in compare(which, batch, rounds, least)]
+    if asked.json:
+        document = {"hardware": found, "threads": asked.threads, "layers": rows}
+        asked.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

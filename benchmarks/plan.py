@@ -1,0 +1,83 @@
+"""Who runs against whom, on which network, and how much in a round."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A contestant: the file that has it, which way of it, and the environment that it wants."""
+
+    title: str
+    module: str
+    variant: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+_PURE, _BEST = {"LATENS_KERNELS": "off"}, {"LATENS_KERNELS": "on"}
+_FOR_KERAS = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
+
+CONTESTANTS = {
+    "latens": Entry("latens, native kernels", "contestants.engine", "", _BEST),
+    "latens-pure": Entry("latens, pure PyTorch", "contestants.engine", "", _PURE),
+    "bare": Entry("its bare step, native kernels", "contestants.bare", "", _BEST),
+    "command": Entry("`latens pretrain`, the whole command", "contestants.command", "", _BEST),
+    "torch": Entry("PyTorch by hand", "contestants.by_hand", "contiguous"),
+    "torch-channels-last": Entry(
+        "PyTorch by hand, channels-last", "contestants.by_hand", "channels_last"
+    ),
+    "keras": Entry("Keras on TensorFlow, `fit`", "contestants.keras_tensorflow", "", _FOR_KERAS),
+    "keras-xla": Entry(
+        "Keras on TensorFlow, XLA", "contestants.keras_tensorflow", "xla", _FOR_KERAS
+    ),
+    "keras-tf-data": Entry(
+        "Keras on TensorFlow, uint8 `tf.data`", "contestants.keras_tensorflow", "tf-data",
+        _FOR_KERAS,
+    ),
+    "skorch": Entry("skorch", "contestants.skorch_"),
+    "pythae": Entry("pythae", "contestants.pythae_"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Block:
+    """Contestants that run in turn; each trains on `images` images in a round, and a batch more."""
+
+    network: str
+    batch: int
+    images: int
+    contestants: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.network}-{self.batch}"
+
+    @property
+    def steps(self) -> int:
+        return max(1, self.images // self.batch)
+
+    @property
+    def needed(self) -> int:
+        """How many images a contestant has to have."""
+        return (self.steps + 1) * self.batch
+
+
+_OURS = ("latens", "latens-pure")
+_TORCH = ("torch", "torch-channels-last")
+_OTHERS = ("skorch", "pythae")
+
+BLOCKS = (
+    Block("cae-10", 128, 5120, (*_OURS, "bare", *_TORCH, "keras", "keras-xla", *_OTHERS)),
+    Block("cae-10", 256, 5120, (*_OURS, *_TORCH, "keras")),
+    Block("dae-8", 128, 1024, (*_OURS, *_TORCH, "keras", "keras-xla")),
+    Block("cae-4", 128, 10240, (*_OURS, *_TORCH, "keras", *_OTHERS)),
+)
+ROUNDS = 7
+
+# Peak memory is that of a process which trains one epoch of this, on as many images as MNIST has.
+MEMORY = Block(
+    "cae-10", 128, 60_000,
+    (*_OURS, "command", "torch-channels-last", "keras", "keras-tf-data"),
+)  # fmt: skip

@@ -1,0 +1,91 @@
+"""What was asked of the speed on two cores, and how each figure is read out of the results.
+
+`tried` says what was tried for a row that is not reached; it is shown only then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from figures import BlockOfRounds, Spread, cost, of_peak, ratio, spread
+from networks import NETWORKS
+
+Results = dict[str, Any]
+Unit = Literal["x", "%"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """One row: `read` gives the figure, None where its contestants have not run.
+
+    Attributes:
+        unit: "x" for a ratio, "%" for a share.
+        better: whether more is better ("higher") or less ("lower").
+    """
+
+    work: str
+    asked: float
+    read: Callable[[Results], Spread | None]
+    unit: Unit = "x"
+    better: Literal["higher", "lower"] = "higher"
+    tried: str = ""
+
+    def reached(self, figure: Spread) -> bool:
+        """Whether the median is as asked."""
+        if self.better == "higher":
+            return figure.median >= self.asked
+        return figure.median <= self.asked
+
+
+def _of(name: str, read: Callable[[BlockOfRounds], Spread | None]) -> Callable[..., Spread | None]:
+    """Read a figure out of one block, if that block has run."""
+
+    def found(results: Results) -> Spread | None:
+        block = results.get("blocks", {}).get(name)
+        return read(block) if block else None
+
+    return found
+
+
+def times(block: str, name: str, against: str) -> Callable[[Results], Spread | None]:
+    """How many times as fast."""
+    return _of(block, lambda b: ratio(b, name, against))
+
+
+def peak(block: str, name: str) -> Callable[[Results], Spread | None]:
+    """The share of the measured peak."""
+    return _of(block, lambda b: of_peak(b, name, NETWORKS[b["network"]].training_flops))
+
+
+def memory(name: str, against: str) -> Callable[[Results], Spread | None]:
+    """Peak memory as a share of the other's."""
+
+    def found(results: Results) -> Spread | None:
+        mb = results.get("memory", {}).get("peak_mb", {})
+        return spread([mb[name] / mb[against]] if name in mb and against in mb else [])
+
+    return found
+
+
+TARGETS = (
+    Target("CAE-10, pure PyTorch path, against Keras", 1.9,
+           times("cae-10-128", "latens-pure", "keras")),
+    Target("CAE-10, pure PyTorch path, against PyTorch by hand", 1.7,
+           times("cae-10-128", "latens-pure", "torch")),
+    Target("CAE-10, best path, batch 128, against Keras", 3.0,
+           times("cae-10-128", "latens", "keras")),
+    Target("CAE-10, best path, batch 256, against Keras", 3.3,
+           times("cae-10-256", "latens", "keras")),
+    Target("CAE-10, best path, batch 128, of the peak", 0.6, peak("cae-10-128", "latens"), "%"),
+    Target("CAE-10, best path, batch 256, of the peak", 0.6, peak("cae-10-256", "latens"), "%"),
+    Target("DAE-8, against Keras", 1.33, times("dae-8-128", "latens", "keras")),
+    Target("DAE-8, of the peak", 0.79, peak("dae-8-128", "latens"), "%"),
+    Target("the engine's own cost over its bare step, CAE-10", 0.02,
+           _of("cae-10-128", lambda b: cost(b, "latens", "bare")), "%", "lower"),
+    Target("CAE-4, against skorch", 1.5, times("cae-4-128", "latens", "skorch")),
+    Target("CAE-4, against pythae", 1.5, times("cae-4-128", "latens", "pythae")),
+    Target("peak memory, training CAE-10 on MNIST, against Keras", 0.4,
+           memory("latens", "keras"), "x", "lower"),
+)  # fmt: skip

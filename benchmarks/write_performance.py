@@ -1,0 +1,281 @@
+"""Write docs/performance.md from the figures in benchmarks/results.
+
+    python benchmarks/write_performance.py [--check]
+
+`speed.json` is what `bench.py` measured. `recipes.json`, `growth.json` and `gpu.json` are rows that
+other scripts measured; each file is
+
+    {"date": "2026-11-21", "hardware": "2 cores of ...",
+     "rows": [{"work": "MNIST classifier, 99.0%", "asked": 15, "reached": 13.1, "unit": "s",
+               "command": "latens classify mnist", "note": "mean of 5 seeds"}]}
+
+with numbers in the row's unit. `reached` is null where it was tried and not reached at all, which
+the note explains, and left out where it was not measured. `asked` may be null for a figure that
+nothing was asked of. Less is better unless a row has `"better": "higher"`. Whether a row is
+reached is worked out here and never written down. `--check` fails where the page is not what the
+figures make.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from figures import BlockOfRounds, Spread, of_peak, ratio, speed, spread
+from machine import sentence
+from networks import NETWORKS
+from plan import BLOCKS, CONTESTANTS
+from targets import TARGETS, Target, Unit
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+PAGE = ROOT / "docs" / "performance.md"
+ROWS = {
+    "recipes": "Better mathematics: time to quality",
+    "growth": "Growth: many images, many processes",
+    "gpu": "On a GPU",
+}
+HEAD = """\
+# Speed and memory
+
+What the default network code, the training loop and the recipes of latens reach, beside other
+libraries on the same work. `make bench` measures the first two tables and writes this page: it
+installs the others in an environment of its own (`.venv-bench`), trains the same networks on the
+same images with each, and needs under half an hour on two cores. `make bench-quick` takes a few
+minutes and fails if the engine has become slower against hand-written PyTorch.
+"""
+METHOD = """\
+## How it is measured
+
+- Each contestant lives in a process of its own, trained as its users train: Keras with float32
+  arrays and `fit`, default settings but for the batch size and the progress bar; skorch with
+  `partial_fit` and no validation; pythae's trainer without what it saves; PyTorch with uint8
+  images in memory and its fused Adam. All have Adam with a rate of 0.001 on the mean squared
+  error, and as many parameters, which is checked.
+- They run in turn, another one first in each round, and each round trains every contestant on the
+  same number of images in the midst of an epoch: the time of an epoch of one step is subtracted
+  from that of a longer one, because beginning an epoch takes some longer than others, and real
+  epochs are longer than these. The engine's own cost alone is that of whole epochs.
+- A figure is the median over the rounds of the ratio *within* a round, with the lowest and the
+  highest, so that a clock which changes is fair to all. A round before these warms up.
+- The peak is what a product of two float32 matrices of 2048x2048 reaches on as many threads,
+  measured between rounds; that of a round is the mean of the one before and the one after it.
+- Operations of a network: a convolution that gives an image of `s` by `s` pixels with `o` channels
+  from `i` channels has `2 * 9 * i * o * s * s`; training takes it three times (forward, gradient
+  of the kernel, gradient of the input), the first layer twice. Nothing else is counted, and a
+  path that needs fewer multiplications for the same result is credited with the same operations.
+- *Start* is from starting the process to being ready, imports included, the building of native
+  kernels (once a machine) left out; *first step* the first update, with what is compiled for it.
+  Some make their optimiser in one and some in the other.
+- Peak memory is the most that the process ever held (`VmHWM`) until it had trained one epoch.
+- *latens, native kernels* is what one gets where a C++ compiler is; *pure PyTorch* is the same with
+  the environment variable `LATENS_KERNELS=off`. *Its bare step* is latens' model, loss and
+  optimiser in a loop of a few lines.
+
+Every round stands in `benchmarks/results/speed.json`; `benchmarks/write_performance.py` makes this
+page of it.
+"""
+
+
+def page(results: Path = RESULTS) -> str:
+    """The whole page, from whatever files of results there are."""
+    found = {name: _read(results / f"{name}.json") for name in ("speed", *ROWS)}
+    parts = [HEAD]
+    if found["speed"]:
+        parts += _speed(found["speed"])
+    parts += [_rows(title, found[name]) for name, title in ROWS.items() if found[name]]
+    return "\n".join([*parts, METHOD])
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text("utf-8"))) if path.exists() else {}
+
+
+def _speed(results: dict[str, Any]) -> list[str]:
+    blocks = results.get("blocks", {})
+    ran = [blocks[block.name] for block in BLOCKS if block.name in blocks]
+    parts = [_where(results), _asked(results), *(_block(block) for block in ran)]
+    return [*parts, _memory(results["memory"])] if "memory" in results else parts
+
+
+def _where(results: dict[str, Any]) -> str:
+    dates = sorted({block["date"] for block in results.get("blocks", {}).values()})
+    native = any(any(b["native"].values()) for b in results.get("blocks", {}).values())
+    without = "" if native else (
+        "\n\nNative kernels were not at work here, so that the lines with and without them are "
+        "the same path."
+    )  # fmt: skip
+    return (
+        f"Measured {' and '.join(dates)} on {results['threads']} threads: "
+        f"{sentence(results['hardware'])}. Images: {results['images']}.{without}\n"
+    )
+
+
+def _asked(results: dict[str, Any]) -> str:
+    rows = [target_row(target, target.read(results)) for target in TARGETS]
+    told = [f"- {t.work}: {t.tried}" for t in TARGETS if t.tried and not _met(t, results)]
+    table = _table(("what", "asked", "median (lowest to highest)", ""), rows)
+    tried = "\nTried for those that are not reached:\n\n" + "\n".join(told) + "\n" if told else ""
+    return f"## What was asked, and what came\n\n{table}{tried}"
+
+
+def _met(target: Target, results: dict[str, Any]) -> bool:
+    figure = target.read(results)
+    return figure is not None and target.reached(figure)
+
+
+def target_row(target: Target, figure: Spread | None) -> tuple[str, ...]:
+    sign = "≥" if target.better == "higher" else "≤"
+    asked = f"{sign} {_number(target.asked, target.unit)}"
+    if figure is None:
+        return target.work, asked, "", "not measured"
+    reached = "reached" if target.reached(figure) else "**not reached**"
+    return target.work, asked, _range(figure, target.unit), reached
+
+
+def _block(block: BlockOfRounds) -> str:
+    network = NETWORKS[block["network"]]
+    names = [name for name in CONTESTANTS if speed(block, name)]
+    rows = [_contestant(block, name, network.training_flops) for name in names]
+    columns = (
+        "", "images a second", "against Keras", "of the peak", "start", "first step", "both",
+    )  # fmt: skip
+    peak = spread(block["peaks"])
+    assert peak
+    return (
+        f"## {network.title}, batch {block['batch']}\n\n"
+        f"{network.parameters:,} parameters, {network.training_flops / 1e6:.1f} MFLOP an image; "
+        f"{len(block['rounds'])} rounds of {block['images']:,} images. The matrix product reached "
+        f"{peak.median:.0f} GFLOP/s ({peak.low:.0f} to {peak.high:.0f}).\n\n"
+        f"{_table(columns, rows)}{_loader(block)}{_left_out(block)}"
+    )
+
+
+def _contestant(block: BlockOfRounds, name: str, flops: int) -> tuple[str, ...]:
+    images, share = speed(block, name), of_peak(block, name, flops)
+    against = ratio(block, name, "keras")
+    assert images and share
+    start, first = block["ready"][name], block["first"][name]
+    return (
+        CONTESTANTS[name].title, f"{images.median:,.0f}", _range(against, "x") if against else "",
+        f"{share.median:.0%}", _seconds(start), _seconds(first), _seconds(start + first),
+    )  # fmt: skip
+
+
+def _loader(block: BlockOfRounds) -> str:
+    """Why two libraries that train the very module of the line by hand take longer than it."""
+    told = []
+    for name in ("skorch", "pythae"):
+        slower = ratio(block, "torch", name)
+        if slower:
+            share = 1 - 1 / slower.median
+            told.append(f"{name} spends {max(0.0, share):.0%} of its time")
+    if not told:
+        return ""
+    return (
+        f"\nBeyond what the same module needs by hand in the same memory layout, {_and(told)}: "
+        "each batch is put together from single images in Python, and each step waits for its "
+        "loss to be read. The rest of the difference to latens is the layout, the allocator and "
+        "the layers.\n"
+    )
+
+
+def _memory(memory: dict[str, Any]) -> str:
+    network, keras = NETWORKS[memory["network"]], memory["peak_mb"].get("keras")
+    rows = [
+        (CONTESTANTS[name].title, f"{mb:,.0f} MB", f"{mb / keras:.2f}" if keras else "")
+        for name, mb in memory["peak_mb"].items()
+    ]
+    return (
+        f"## Peak memory\n\nOne epoch of {network.name.upper()} over {memory['images']:,} images, "
+        f"batch {memory['batch']}.\n\n{_table(('', 'peak', 'of Keras with arrays'), rows)}"
+        f"{_left_out(memory)}"
+    )
+
+
+def _left_out(found: dict[str, Any]) -> str:
+    return "".join(
+        f"\n{CONTESTANTS[name].title} was left out: {why}.\n"
+        for name, why in found["errors"].items()
+    )
+
+
+def _rows(title: str, found: dict[str, Any]) -> str:
+    """A table of rows that another script measured."""
+    rows = [
+        (row["work"], _asked_of(row), _of_row(row.get("reached"), row), _verdict(row),
+         f"`{row['command']}`" if row.get("command") else "", row.get("note", ""))
+        for row in found["rows"]
+    ]  # fmt: skip
+    table = _table(("what", "asked", "came", "", "command", "note"), rows)
+    return f"## {title}\n\nMeasured {found['date']}: {found['hardware']}.\n\n{table}"
+
+
+def _higher(row: dict[str, Any]) -> bool:
+    return bool(row.get("better", "lower") == "higher")
+
+
+def _asked_of(row: dict[str, Any]) -> str:
+    words = _of_row(row.get("asked"), row)
+    return f"{'≥' if _higher(row) else '≤'} {words}" if words else ""
+
+
+def _of_row(value: float | None, row: dict[str, Any]) -> str:
+    return "" if value is None else f"{value:.4g} {row['unit']}".strip()
+
+
+def _verdict(row: dict[str, Any]) -> str:
+    asked, came = row.get("asked"), row.get("reached")
+    if asked is None:
+        return ""
+    if "reached" not in row:
+        return "not measured"
+    if came is None:
+        return "**not reached**"
+    return "reached" if (came >= asked if _higher(row) else came <= asked) else "**not reached**"
+
+
+def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [columns, tuple("---" for _ in columns), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _range(figure: Spread, unit: Unit) -> str:
+    if figure.low == figure.high:
+        return f"**{_number(figure.median, unit)}**"
+    low, high = _number(figure.low, unit), _number(figure.high, unit)
+    return f"**{_number(figure.median, unit)}** ({low} to {high})"
+
+
+def _number(value: float, unit: Unit) -> str:
+    return f"{value:.2f} x" if unit == "x" else f"{value:.1%}"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.1f} s"
+
+
+def _and(words: list[str]) -> str:
+    return " and ".join(words)
+
+
+def write(results: Path = RESULTS, to: Path = PAGE) -> None:
+    """Write the page."""
+    to.write_text(page(results), "utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--check", action="store_true")
+    if not parser.parse_args().check:
+        return write()
+    if not PAGE.exists() or PAGE.read_text("utf-8") != page():
+        sys.exit("docs/performance.md is not what the figures make: run this without --check")
+    return None
+
+
+if __name__ == "__main__":
+    main()
