@@ -6,19 +6,15 @@ Figures for these choices stand in the README with their commands.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 
-from latens.spec import AugmentSpec, ConvSpec, HeadSpec
+from latens.spec import AugmentSpec, ConvSpec, HeadSpec, Optimizer, Schedule
 
 PRETRAIN_EPOCHS = 5
-CLASSIFY_EPOCHS = 6
 PRETRAIN_STEPS = 800
 CLASSIFY_STEPS = 300
 VALIDATIONS = 20
 BATCH = 128
-
-AUGMENT = (AugmentSpec(name="affine"),)
-REPORT_HEAD = HeadSpec(hidden=(100,), dropout=0.3)
-HEAD = HeadSpec(hidden=(100,), dropout=0.3, pool="mean-max")
 
 LATENT = 64
 VAE_LATENT = 32
@@ -65,3 +61,84 @@ RATES = {"adam": 5e-3, "adamw": 5e-3, "muon": 0.12, "rmsprop": 1e-3, "sgd": 5e-2
 WEIGHT_DECAY = {"adam": 0.0, "adamw": 0.01, "muon": 0.0, "rmsprop": 0.0, "sgd": 5e-4}
 """Of classifiers. A decoupled decay is multiplied by the rate, so that AdamW's usual 0.01 would be
 24 times as strong at Muon's rate; Adam and RMSprop scale a decay away; SGD's is the usual one."""
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """How a classifier is trained."""
+
+    encoder: ConvSpec
+    head: HeadSpec
+    augment: tuple[AugmentSpec, ...]
+    optimizer: Optimizer
+    learning_rate: float
+    schedule: Schedule
+    epochs: int
+
+
+DRAWN = Classifier(
+    encoder=encoder(None),
+    head=HeadSpec(hidden=(100,), dropout=0.3, pool="mean-max"),
+    augment=(AugmentSpec(name="affine"),),
+    optimizer="adamw",
+    learning_rate=RATES["adamw"],
+    schedule="one-cycle",
+    epochs=6,
+)
+"""For digits and other grey images: turned and stretched a little, never mirrored."""
+
+PICTURED = Classifier(
+    encoder=ConvSpec(
+        encoder_filters=(32, 64, 128, 128),
+        decoder_filters=(32, 16),
+        kernel_size=(5, 3, 3, 3),
+        down_after=(1, 3),
+        down="stride",
+        latent=None,
+    ),
+    head=HeadSpec(hidden=(), dropout=0.0, pool="mean-max"),
+    augment=(AugmentSpec(name="flip"), AugmentSpec(name="shift", strength=0.5)),
+    optimizer="muon",
+    learning_rate=0.05,
+    schedule="linear",
+    epochs=12,
+)
+"""For photographs and clothes, whose mirror images are as good: mirrored and shifted."""
+
+SMALL = replace(
+    PICTURED,
+    encoder=ConvSpec(
+        encoder_filters=(64, 64, 128, 128, 128, 128),
+        decoder_filters=(32, 16, 16),
+        down_after=(1, 3, 5),
+        down="max",
+        latent=None,
+    ),
+)
+"""For photographs of a few pixels, none of which a stride may pass over: 5 times the work."""
+
+MIRRORED = ("fashion-mnist",)
+"""Sets of grey images whose mirror images are as good."""
+
+
+def classifier(name: str, image_shape: tuple[int, int, int], *, reused: bool = False) -> Classifier:
+    """What fits a set of this name, of images ``(channels, height, width)``.
+
+    With a `reused` encoder it is trained as the reports' were, whatever the images.
+    """
+    found = _from_scratch(name, image_shape)
+    if not reused:
+        return found
+    return replace(
+        found, head=HeadSpec(hidden=(100,), dropout=0.3), epochs=6,
+        optimizer="adamw", learning_rate=RATES["adamw"], schedule="one-cycle",
+    )  # fmt: skip
+
+
+def _from_scratch(name: str, image_shape: tuple[int, int, int]) -> Classifier:
+    channels, *sides = image_shape
+    if name in MIRRORED:
+        return PICTURED
+    if channels < 3:
+        return DRAWN
+    return SMALL if max(sides) <= 32 else PICTURED

@@ -81,11 +81,12 @@ def test_a_misspelt_keyword_is_told_with_the_nearest(function: Any, tmp_path: Pa
          [{"name": "flip"}, {"name": "affine", "strength": 0.5}]),
         ("none", "augmentation", []),
         (False, "augmentation", []),
-        (True, "augmentation", [a.model_dump() for a in recipes.AUGMENT]),
+        (True, "augmentation", [{"name": "flip", "strength": 1.0}]),
     ],
 )  # fmt: skip
 def test_forms_of_noise_and_augmentation(value: Any, kind: str, expected: Any) -> None:
-    assert options.effects(value, kind) == expected
+    usual = [spec.AugmentSpec(name="flip")]
+    assert options.effects(value, kind, usual) == expected
 
 
 @pytest.mark.parametrize(

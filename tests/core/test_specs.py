@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from latens import catalog, recipes, transfer
 from latens.errors import LatensError, UsageError, unknown_name
+from latens.nn.model import build
 from latens.spec import (
     ClassifySpec,
     ConvSpec,
@@ -210,9 +211,26 @@ def test_modes_are_lists_of_phases() -> None:
 
 def test_recipes_can_be_run() -> None:
     assert set(recipes.RATES) == set(get_args(Optimizer))
-    assert {each.name for each in recipes.AUGMENT} <= set(catalog.names("corrupt"))
+    for recipe in (recipes.DRAWN, recipes.PICTURED, recipes.SMALL):
+        assert {each.name for each in recipe.augment} <= set(catalog.names("corrupt"))
     assert recipes.encoder(64).latent == 64
     assert recipes.encoder(None).latent is None
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "mirrored"),
+    [("mnist", (1, 28, 28), False), ("fashion-mnist", (1, 28, 28), True),
+     ("images", (3, 32, 32), True), ("images", (3, 64, 64), True), ("digits", (1, 8, 8), False)],
+)  # fmt: skip
+def test_only_what_may_be_mirrored_is(
+    name: str, shape: tuple[int, int, int], mirrored: bool
+) -> None:
+    fresh = recipes.classifier(name, shape)
+    assert ("flip" in {each.name for each in fresh.augment}) is mirrored
+    reused = recipes.classifier(name, shape, reused=True)
+    assert reused.augment == fresh.augment
+    assert (reused.optimizer, reused.schedule) == ("adamw", "one-cycle")
+    assert build(fresh.encoder, shape, decoder=True).decoder is not None
 
 
 @given(st.integers(0, 10**6), st.integers(1, 512))

@@ -26,7 +26,7 @@ from latens.errors import LatensError, RunError, UsageError
 from latens.progress import Progress, silent
 from latens.report.build import build as build_report
 from latens.runs.folder import RunFolder
-from latens.spec import DataSpec, Mode, Origin, RunSpec, parse
+from latens.spec import DataSpec, Mode, Origin, PhaseSpec, RunSpec, parse
 from latens.train import checkpoint
 from latens.train.distributed import world
 from latens.train.records import Observer
@@ -129,36 +129,53 @@ def planned(
 def _spec(
     given: options.Options, mode: Mode, images: ImageSet, data: DataSpec, before: _Before | None
 ) -> RunSpec:
-    epochs = given.get("epochs")
-    if epochs is None:
-        count = data.labels or int(images.train_count * (1 - data.val_fraction))
-        size = max(1, min(given.get("batch_size", recipes.BATCH), count))
-        epochs = recipes.epochs(count, size, recipes.CLASSIFY_EPOCHS, recipes.CLASSIFY_STEPS)
-    optimizer = given.get("optimizer", "adamw")
-    phases = transfer.phases(
-        mode, epochs=epochs, joint=given.get("objective") == "joint",
-        optimizer=optimizer, schedule="one-cycle",
-        learning_rate=options.learning_rate(given, optimizer),
-        weight_decay=recipes.WEIGHT_DECAY[optimizer],
-    )  # fmt: skip
+    recipe = recipes.classifier(images.name, images.shape, reused=before is not None)
+    epochs = _epochs(given, images, data, recipe)
+    if before:
+        encoder: Any = before.spec.encoder
+    else:
+        encoder = network.encoder(given, images.shape, recipe.encoder)
     values = {
         "task": "classify",
         "data": data.model_dump(),
-        "encoder": before.spec.encoder if before else network.encoder(given, images.shape, None),
+        "encoder": encoder,
         "objective": _objective(given),
-        "head": recipes.REPORT_HEAD if before else recipes.HEAD,
-        "phases": phases,
+        "head": recipe.head,
+        "phases": _phases(given, mode, recipe, epochs),
         "train": {
             # Few labels are no reason to peek at many: without a budget the best epoch on
             # validation is kept, with one simply the last.
             "keep": "last" if data.labels else "best",
-            "augment": options.effects(given.get("augment", True), "augmentation"),
+            "augment": options.effects(given.get("augment", True), "augmentation", recipe.augment),
             "validate_every": max(1, epochs // recipes.VALIDATIONS),
         },
         "mode": mode,
         "origin": before.origin(images) if before and mode != "scratch" else None,
     }
     return options.run_spec(values, given, ClassifyOptions)
+
+
+def _epochs(
+    given: options.Options, images: ImageSet, data: DataSpec, recipe: recipes.Classifier
+) -> int:
+    if (asked := given.get("epochs")) is not None:
+        return asked  # type: ignore[no-any-return]  # looked at where phases are made
+    count = data.labels or int(images.train_count * (1 - data.val_fraction))
+    size = max(1, min(given.get("batch_size", recipes.BATCH), count))
+    return recipes.epochs(count, size, recipe.epochs, recipes.CLASSIFY_STEPS)
+
+
+def _phases(
+    given: options.Options, mode: Mode, recipe: recipes.Classifier, epochs: int
+) -> tuple[PhaseSpec, ...]:
+    optimizer = given.get("optimizer", recipe.optimizer)
+    rates = {**recipes.RATES, recipe.optimizer: recipe.learning_rate}
+    return transfer.phases(
+        mode, epochs=epochs, joint=given.get("objective") == "joint",
+        optimizer=optimizer, schedule=recipe.schedule,
+        learning_rate=options.learning_rate(given, optimizer, rates),
+        weight_decay=recipes.WEIGHT_DECAY[optimizer],
+    )  # fmt: skip
 
 
 def _objective(given: options.Options) -> dict[str, Any]:

@@ -7,17 +7,17 @@ from typing import Any, get_args
 from latens import choices, recipes
 from latens.app.options import Options, without_effect
 from latens.errors import unknown_name
-from latens.spec import mirrored
+from latens.spec import ConvSpec, mirrored
 
 REPORTS = ("conv_layers", "kernel_size", "filters", "double_filters", "tied")
 """Options that ask for the reports' kind of convolutional network."""
 
 
-def encoder(options: Options, shape: tuple[int, int, int], code: int | None) -> dict[str, Any]:
+def encoder(options: Options, shape: tuple[int, int, int], usual: ConvSpec) -> dict[str, Any]:
     """The values of an encoder's spec, before the options that set a field by themselves.
 
-    `code` is the width of the dense code where nobody chose one (None: none), for images of this
-    `shape` `[C, H, W]`.
+    `usual` is the network where nobody chose one, and has the width of the dense code (`latent`) of
+    any network, for images of this `shape` `[C, H, W]`.
 
     Raises `UsageError` for an unknown network, or options without effect on the chosen one.
     """
@@ -27,9 +27,9 @@ def encoder(options: Options, shape: tuple[int, int, int], code: int | None) -> 
     asked = [name for name in REPORTS if name in options]
     if network != "conv":
         _refuse([name for name in asked if name != "tied"], network)
-        return _other(network, options, shape, code)
+        return _other(network, options, shape, usual.latent)
     if not asked:
-        return recipes.encoder(_latent(options, code)).model_dump()
+        return {**usual.model_dump(), "latent": _latent(options, usual.latent)}
     down, up = mirrored(
         options.get("conv_layers", 10),
         options.get("filters", 32),

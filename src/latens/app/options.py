@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -14,6 +14,7 @@ from latens.data import listed
 from latens.errors import UsageError, a, unknown_name
 from latens.spec import (
     CLASSIFIES,
+    AugmentSpec,
     DataSpec,
     EncoderSpec,
     ObjectiveSpec,
@@ -109,12 +110,14 @@ def data_spec(data: Any, options: Options, **more: Any) -> DataSpec:
     return parse(DataSpec, {"source": source_name(data), **fields, **more, **changed})
 
 
-def learning_rate(options: Options, default: Optimizer) -> float:
-    """The peak learning rate that was asked for, or the usual one of the optimiser."""
+def learning_rate(
+    options: Options, default: Optimizer, usual: Mapping[str, float] = recipes.RATES
+) -> float:
+    """The peak learning rate that was asked for, or the `usual` one of the optimiser."""
     optimizer = options.get("optimizer", default)
-    if optimizer not in recipes.RATES:
-        raise unknown_name("optimizer", optimizer, recipes.RATES)
-    return float(options.get("learning_rate", recipes.RATES[optimizer]))
+    if optimizer not in usual:
+        raise unknown_name("optimizer", optimizer, usual)
+    return float(options.get("learning_rate", usual[optimizer]))
 
 
 def source_name(data: Any) -> str:
@@ -126,12 +129,14 @@ def source_name(data: Any) -> str:
     return str(Path(data).resolve()) if Path(data).exists() else str(data)
 
 
-def effects(value: settings.Effects | bool, kind: str) -> list[dict[str, Any]]:
-    """Augmentations or corruptions (`kind`) as values of their specs.
+def effects(
+    value: settings.Effects | bool, kind: str, usual: Sequence[AugmentSpec] = ()
+) -> list[dict[str, Any]]:
+    """Augmentations or corruptions (`kind`) as values of their specs; of True the `usual` ones.
 
     Raises `UsageError` for a name that there is not, or one of the other kind.
     """
-    found = [_effect(part) for part in _parts(value)]
+    found = [_effect(part) for part in _parts(value, usual)]
     for effect in found:
         texts.require_strength(effect)
     kinds = {name: catalog.load("corrupt", name).KIND for name in catalog.names("corrupt")}
@@ -149,9 +154,9 @@ def effects(value: settings.Effects | bool, kind: str) -> list[dict[str, Any]]:
     return found
 
 
-def _parts(value: settings.Effects | bool) -> list[Any]:
+def _parts(value: settings.Effects | bool, usual: Sequence[AugmentSpec]) -> list[Any]:
     if isinstance(value, bool):
-        return [dict(a) for a in recipes.AUGMENT] if value else []
+        return list(usual) if value else []
     if isinstance(value, Mapping):
         return [{"name": name, "strength": strength} for name, strength in value.items()]
     whole = texts.effects(value) if isinstance(value, str) else value

@@ -123,6 +123,7 @@ def _spec(given: options.Options, images: ImageSet, data: dict[str, Any]) -> Run
         count = int(images.train_count * (1 - data["val_fraction"]))
         epochs = recipes.epochs(count, size, recipes.PRETRAIN_EPOCHS, recipes.PRETRAIN_STEPS)
     optimizer = given.get("optimizer", "adam")
+    usual = recipes.classifier(images.name, images.shape).augment
     values = {
         "task": "pretrain",
         "data": data,
@@ -136,7 +137,7 @@ def _spec(given: options.Options, images: ImageSet, data: dict[str, Any]) -> Run
             }
         ],
         "train": {
-            "augment": options.effects(given.get("augment", False), "augmentation"),
+            "augment": options.effects(given.get("augment", False), "augmentation", usual),
             "validate_every": max(1, epochs // recipes.VALIDATIONS),
         },
     }  # fmt: skip
@@ -155,9 +156,10 @@ def _objective(kind: str, given: options.Options, images: ImageSet) -> dict[str,
 def _encoder(kind: str, given: options.Options, images: ImageSet) -> dict[str, Any]:
     """A VAE makes its code of the features itself: its encoder needs no dense code before that."""
     if kind != "vae":
-        return network.encoder(given, images.shape, recipes.latent(images.shape))
+        usual = recipes.encoder(recipes.latent(images.shape))
+        return network.encoder(given, images.shape, usual)
     without = {name: value for name, value in given.items() if name != "latent"}
-    return network.encoder(without, images.shape, None)
+    return network.encoder(without, images.shape, recipes.encoder(None))
 
 
 def finish(trained: Trained, progress: Progress = silent, report: bool = True) -> PretrainResult:

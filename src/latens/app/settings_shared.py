@@ -59,7 +59,11 @@ class TrainingOptions(DataOptions, total=False):
     ]
     schedule: Annotated[
         choices.Schedule | None,
-        Setting("Learning rate over time.", at="phases.schedule", shown="one-cycle"),
+        Setting(
+            "Learning rate over time.",
+            at="phases.schedule",
+            shown="by the images, mostly one-cycle",
+        ),
     ]
     weight_decay: Annotated[
         float | None,
@@ -69,7 +73,7 @@ class TrainingOptions(DataOptions, total=False):
     augment: Annotated[
         Effects | bool | None,
         Setting("Change training images, as flip,affine=0.5; or none.",
-                shown="affine to classify, else none", read=texts.effects,
+                shown="to classify, by the images; else none", read=texts.effects,
                 metavar="NAME[=STRENGTH],…", off="--no-augment"),
     ]  # fmt: skip
     early_stopping: Annotated[

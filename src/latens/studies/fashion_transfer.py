@@ -103,6 +103,7 @@ def _classifier(
     if dense:
         options |= {"hidden": (64,), "augment": False, "learning_rate": 1e-3}
     else:
+        options["augment"] = "affine"
         options["overrides"] = {"head.pool": "mean-max"}
     return Arm(f"{name}, {labels}", "classify", options, encoder=encoder.name, group=labels)
 

@@ -59,7 +59,7 @@ def _classifier(
 ) -> Arm:
     what = f"{pretrained[0]}, {mode}" if pretrained else "scratch"
     labels = f"{budget:,} labels" if budget else "all labels"
-    options: dict[str, Any] = {"mode": mode, "labels": budget}
+    options: dict[str, Any] = {"mode": mode, "labels": budget, "augment": "affine"}
     if budget in VALIDATE_EVERY:
         options["overrides"] = {"train.validate_every": VALIDATE_EVERY[budget]}
     if scale == "smoke":
