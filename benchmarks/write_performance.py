@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from figures import BlockOfRounds, Spread, of_peak, ratio, speed, spread
 from machine import sentence
 from networks import NETWORKS
 from plan import BLOCKS, CONTESTANTS
-from targets import TARGETS, Target, Unit
+from targets import ON_A_GPU, TARGETS, Target, Unit
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -87,6 +88,8 @@ def page(results: Path = RESULTS) -> str:
     if found["speed"]:
         parts += _speed(found["speed"])
     parts += [_rows(title, found[name]) for name, title in ROWS.items() if found[name]]
+    if not found["gpu"]:
+        parts.append(_without_gpu())
     return "\n".join([*parts, METHOD])
 
 
@@ -204,14 +207,25 @@ def _left_out(found: dict[str, Any]) -> str:
 
 
 def _rows(title: str, found: dict[str, Any]) -> str:
-    """A table of rows that another script measured."""
+    """What another script measured."""
+    where = f"Measured {found['date']}: {found['hardware']}."
+    return f"## {title}\n\n{where}\n\n{_row_table(found['rows'])}"
+
+
+def _row_table(given: Sequence[dict[str, Any]]) -> str:
     rows = [
         (row["work"], _asked_of(row), _of_row(row.get("reached"), row), _verdict(row),
          f"`{row['command']}`" if row.get("command") else "", row.get("note", ""))
-        for row in found["rows"]
+        for row in given
     ]  # fmt: skip
-    table = _table(("what", "asked", "came", "", "command", "note"), rows)
-    return f"## {title}\n\nMeasured {found['date']}: {found['hardware']}.\n\n{table}"
+    return _table(("what", "asked", "came", "", "command", "note"), rows)
+
+
+def _without_gpu() -> str:
+    return (
+        f"## {ROWS['gpu']}\n\nNo GPU was there: `python benchmarks/gpu.py` measures this in one "
+        f"call, and has been tried on a CPU only (`--tiny`).\n\n{_row_table(ON_A_GPU)}"
+    )
 
 
 def _higher(row: dict[str, Any]) -> bool:
