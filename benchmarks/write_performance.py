@@ -224,7 +224,7 @@ def _row_table(given: Sequence[dict[str, Any]]) -> str:
 def _without_gpu() -> str:
     return (
         f"## {ROWS['gpu']}\n\nNo GPU was there: `python benchmarks/gpu.py` measures this in one "
-        f"call, and has been tried on a CPU only (`--tiny`).\n\n{_row_table(ON_A_GPU)}"
+        f"call; it has been tried on a CPU only.\n\n{_row_table(ON_A_GPU)}"
     )
 
 

@@ -43,6 +43,7 @@ LEFT = {
         "runs/menu/model-2/report/index.html",
     ],
     "many-devices": ["runs/two/report/index.html"],
+    "recipes": ["runs/denoiser/report/index.html", "runs/head/report/index.html"],
     "growth": ["digits.pack/hashes.npy", "runs/packed/report/index.html"],
     "few-labels": ["runs/verdict/report/index.html", "runs/balanced/results/classification.json"],
 }

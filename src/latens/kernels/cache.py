@@ -77,7 +77,7 @@ def folder() -> Path:
     """The folder of this key; it need not exist."""
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("latens")) / "kernels" / key()
+    return Path(platformdirs.user_cache_dir("latens-kernels")) / key()  # beside the data sets
 
 
 def library() -> Path | None:
