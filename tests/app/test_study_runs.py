@@ -8,8 +8,11 @@ import pytest
 
 import latens
 from latens.app.runs import list_runs, show_run
+from latens.app.study_answer import less_precise
+from latens.app.study_arms import Outcome
 from latens.errors import RunError, UsageError
 from latens.runs.folder import RunFolder
+from latens.studies._study import Arm, Plan
 
 SPEC = {
     "version": 1, "task": "study", "study": "mnist-cnn", "scale": "quick",
@@ -66,3 +69,13 @@ def test_an_unfinished_study_says_what_is_done_and_how_to_go_on(tmp_path: Path) 
     assert shown["facts"]["state"] == "unfinished, 1 training done"
     command = "latens study run mnist-cnn --scale quick --data mnist --out "
     assert shown["resume"] == f"{command}'{run.path}'"
+
+
+def test_less_precise_arms_are_told() -> None:
+    arms = [Arm(name, "classify", {}) for name in ("plain", "quick")]
+    outcomes = {
+        "plain": [Outcome(0.5, 0.5, 1.0, 1, 1, 1)],
+        "quick": [Outcome(0.5, 0.5, 1.0, 1, 1, 1, precision="bfloat16")],
+    }
+    assert less_precise(Plan(arms, ()), outcomes) == ["Trained in bfloat16 (`--precision`): quick."]
+    assert not less_precise(Plan(arms[:1], ()), outcomes)

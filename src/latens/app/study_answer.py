@@ -44,10 +44,21 @@ def answer(
         "chosen": max(answering, key=lambda arm: arm["val_score"])["name"],
         "contrasts": _contrasts(plan.contrasts, outcomes),
         "reported": [asdict(number) for number in study.reported],
-        "remarks": list(study.remarks),
+        "remarks": [*study.remarks, *less_precise(plan, outcomes)],
         "command": f"latens study run {name} --scale {work.scale} --seeds {len(work.seeds)}",
         **hardware(),
     }
+
+
+def less_precise(plan: Plan, outcomes: Outcomes) -> list[str]:
+    """A remark on arms that were not trained in float32, as others may have been."""
+    found = {arm.name: {o.precision for o in outcomes[arm.name]} - {"float32"} for arm in plan.arms}
+    kinds = sorted({kind for precisions in found.values() for kind in precisions})
+    return [
+        f"Trained in {kind} (`--precision`): "
+        f"{', '.join(name for name, precisions in found.items() if kind in precisions)}."
+        for kind in kinds
+    ]
 
 
 def _described(arm: Arm, found: list[Outcome]) -> dict[str, Any]:

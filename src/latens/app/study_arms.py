@@ -43,6 +43,7 @@ class Outcome:
     epochs: int
     parameters: int
     code: int
+    precision: str = "float32"
     unit: str = "accuracy"
     val_error: float | None = None
     correct: npt.NDArray[np.bool_] | None = None
@@ -134,6 +135,7 @@ class Trainings:
             "seconds": parts.train_seconds(run),
             "epochs": int(training["epochs"]),
             "parameters": int(run.environment()["parameters"]),
+            "precision": run.environment().get("precision", "float32"),
         }
         if arm.task == "pretrain":
             return self._error(arm, run, seed, common)

@@ -176,6 +176,7 @@ def environment(images: ImageSet, placement: Placement, model: Model) -> dict[st
         "torch": torch.__version__,
         "platform": platform.platform(),
         "placement": placement.reason,
+        "precision": str(placement.dtype).removeprefix("torch."),
         "threads": torch.get_num_threads(),
         "processes": processes.count(),
         "parameters": count_parameters(model),

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from latens import catalog
+from latens.choices import Precision
 from latens.cli import options as o
 from latens.cli.screen import Screen, duration, plural
 
@@ -66,6 +67,9 @@ def run(
     ] = None,
     device: o.Device = "auto",
     threads: o.Threads = None,
+    precision: Annotated[
+        Precision, typer.Option(help="Of matrix products.", rich_help_panel="Machine")
+    ] = "auto",
     json: o.Json = False,
 ) -> None:
     """Run a study, or go on with it where it stopped.
@@ -82,8 +86,8 @@ def run(
         watch.progress("loading torch", 1, 1)
         result = app.run(
             name, scale=scale, seeds=seeds, out=out, data=data,
-            options={"device": device, "threads": threads}, storage=storage, queue=queue,
-            observers=[watch.observer], progress=watch.progress,
+            options={"device": device, "threads": threads, "precision": precision},
+            storage=storage, queue=queue, observers=[watch.observer], progress=watch.progress,
         )  # fmt: skip
     _show(screen, result)
 
