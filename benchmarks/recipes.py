@@ -104,7 +104,7 @@ def once(out: Path, name: str, row: Row, seed: int, more: list[str]) -> dict[str
     kept, run = out / f"{name}-{seed}.json", out / f"{name}-{seed}"
     if kept.exists():
         return dict(json.loads(kept.read_text()))
-    task, *arguments = row.command.format(encoder=out / f"{row.encoder}-{seed}").split()
+    task, *arguments = typed(row, out / f"{row.encoder}-{seed}").split()
     if run.exists():
         found = latens(task, "--resume", str(run))
     else:
@@ -113,6 +113,11 @@ def once(out: Path, name: str, row: Row, seed: int, more: list[str]) -> dict[str
     found["test"] = tested["accuracy"] if row.classifies else tested["mse"]
     kept.write_text(json.dumps(found))
     return dict(found)
+
+
+def typed(row: Row, encoder: object) -> str:
+    """The command of a row; braces of other parts of it are JSON's."""
+    return row.command.replace("{encoder}", str(encoder))
 
 
 def judged(name: str, row: Row, found: list[dict[str, Any]]) -> dict[str, Any]:
@@ -126,7 +131,7 @@ def judged(name: str, row: Row, found: list[dict[str, Any]]) -> dict[str, Any]:
     asked = seconds if row.seconds is None else row.seconds
     return {
         "work": row.work, "asked": row.seconds, "reached": seconds if good else None,
-        "unit": "s", "command": f"latens {row.command.format(encoder='ENCODER')}",
+        "unit": "s", "command": f"latens {typed(row, 'ENCODER')}",
         "note": told if good else f"{told}, after {seconds:.0f} of {asked:.0f} s", "name": name,
     }  # fmt: skip
 

@@ -150,6 +150,31 @@ def test_a_trial_that_was_stopped_is_gone_on_with_first(tmp_path: Path) -> None:
     assert found is not None and (found.name, found.state) == ("0", "waiting")
 
 
+def test_two_that_were_stopped_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    """Both had drawn, and their workers were killed before either began."""
+    two = Two(tmp_path / "s")
+    for trial, _ in (two.claimed(two.theirs), two.claimed(two.mine)):
+        two.mine.release(trial)
+    first, second = two.claimed(two.mine), two.claimed(two.theirs)
+    assert (first[1], second[1]) == ("0", "1")
+    slots = two.mine.slots()
+    assert twin(slots, *first) is None
+    found = twin(slots, *second)
+    assert found is not None and found.name == "0"
+
+
+def test_none_waits_for_one_that_waits_for_it(tmp_path: Path) -> None:
+    """The higher number had begun, the lower one waits for it, and then its worker is killed."""
+    two = Two(tmp_path / "s")
+    (lower, _), (higher, _) = two.claimed(two.theirs), two.claimed(two.mine)
+    higher.set_user_attr(BEGUN, True)
+    assert twin(two.mine.slots(), lower, "0") is not None
+    two.theirs.release(lower, {AFTER: "1"})
+    two.mine.release(higher)
+    again, name = two.claimed(two.mine)
+    assert name == "1" and twin(two.mine.slots(), again, name) is None
+
+
 def test_what_failed_is_tried_again(tmp_path: Path) -> None:
     two = Two(tmp_path / "s")
     trial, _ = two.claimed(two.theirs)

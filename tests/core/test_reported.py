@@ -9,6 +9,7 @@ import pytest
 from latens import choices, reported
 from latens.app.classify import planned as planned_classifier
 from latens.app.pretrain import planned as planned_autoencoder
+from latens.app.sweep import sweep
 from latens.errors import UsageError
 
 
@@ -44,3 +45,17 @@ def test_what_is_given_beside_a_recipe_is_stronger() -> None:
 def test_a_recipe_with_a_network_of_its_own_refuses_another() -> None:
     with pytest.raises(UsageError, match="report-4-denoiser with its own network; got --filters"):
         planned_autoencoder("digits", recipe="report-4-denoiser", filters=8)
+
+
+def test_options_of_a_recipes_own_network_are_stronger_too() -> None:
+    spec, _ = planned_classifier("digits", recipe="report-3-cnn", pool="mean", activation="elu")
+    assert spec.head is not None and spec.head.pool == "mean"
+    assert spec.encoder.activation == "elu" and spec.encoder.kind == "conv"
+
+
+def test_the_trials_of_a_search_are_checked_as_one_training_is() -> None:
+    with pytest.raises(UsageError, match="with its own network; got --latent"):
+        sweep(
+            "digits", "pretrain", recipe="report-3-denoiser", params={"latent": "2,16"},
+            search="grid", work=False,
+        )  # fmt: skip

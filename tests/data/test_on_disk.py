@@ -53,6 +53,23 @@ def test_what_is_read_and_what_is_mapped(tmp_path: Path) -> None:
     assert not is_on_disk(np.empty_like(mapped))  # NumPy calls it a memory map, of no file
 
 
+def test_a_map_whose_changes_stay_in_memory_is_not_read_from_its_file(tmp_path: Path) -> None:
+    stored(tmp_path)
+    private = np.load(tmp_path / "x.npy", mmap_mode="c", allow_pickle=False)
+    private[2] = 7
+    assert not is_on_disk(private)
+    assert (Rows(private)[np.array([2])] == 7).all()
+
+
+def test_a_file_that_was_replaced_is_told(tmp_path: Path) -> None:
+    mapped = stored(tmp_path)
+    np.save(tmp_path / "other.npy", np.zeros_like(mapped))
+    (tmp_path / "other.npy").replace(tmp_path / "x.npy")
+    with pytest.raises(DataError, match="another one is in its place") as caught:
+        Rows(mapped)
+    assert caught.value.code == "changed-on-disk"
+
+
 def test_what_is_read_belongs_to_the_caller(tmp_path: Path) -> None:
     mapped = stored(tmp_path)
     read = Rows(mapped)[np.array([3])]

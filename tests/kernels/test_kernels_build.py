@@ -26,6 +26,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv(cache.SWITCH, raising=False)
     monkeypatch.setattr(kernels, "_loaded", False)
+    monkeypatch.setattr(kernels, "_unloadable", "")
     monkeypatch.setattr(kernels, "_builds", [])
     return cache.folder()
 
@@ -155,7 +156,8 @@ def test_what_is_no_library_is_given_up(own: Path, tmp_path: Path) -> None:
     own.mkdir(parents=True)
     cache.publish(fake)
     assert not kernels.ready()
-    assert "cannot be loaded" in cache.failure().read_text()
+    assert "cannot be loaded" in kernels.state()
+    assert not cache.failure().exists()  # another process may have more luck
     assert builds_started() == 0
 
 

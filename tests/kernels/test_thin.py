@@ -180,3 +180,19 @@ def test_where_the_last_applies(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not ops.thin_up_applies(x, torch.randn(16, 3, 3, 3), bias)
     monkeypatch.setenv("LATENS_KERNELS", "off")
     assert not ops.thin_out_applies(x, weight, bias, 1)
+
+
+def test_what_follows_may_write_into_the_map() -> None:
+    """As an activation in place does, right behind the convolution."""
+    thin, wide = drawn(2, 1, 6, 6), drawn(2, 16, 6, 6)
+    first = torch.randn(16, 1, 3, 3, requires_grad=True)
+    last, up = torch.randn(1, 16, 3, 3), torch.randn(16, 1, 4, 4)
+    for weight, y in (
+        (first, ops.thin_in(thin, first, None, 1, 1)),
+        (last.requires_grad_(), ops.thin_out(wide, last, None, 1)),
+        (up.requires_grad_(), ops.thin_up(wide, up, None)),
+    ):
+        expected = F.relu(y.detach())
+        assert torch.equal(F.relu(y, inplace=True), expected)
+        y.sum().backward()
+        assert weight.grad is not None and weight.grad.isfinite().all()

@@ -205,6 +205,8 @@ def test_the_front_is_what_no_other_beats() -> None:
     assert pareto(table, "cost", "loss") == [0, 2, 4]
     found = Table.of([{"cost": c, "gain": v} for c, v in points], metrics={"gain": "maximize"})
     assert pareto(found, "cost", "gain") == [0]
+    again = [{"cost": 1, "loss": 2, "repeats": 1}, {"cost": 1, "loss": 2, "repeats": None}]
+    assert pareto(Table.of(again), "cost", "loss") == [1]
 
 
 def test_log_axes_for_what_spreads_over_decades() -> None:

@@ -160,7 +160,9 @@ def _epochs(
 ) -> int:
     if (asked := given.get("epochs")) is not None:
         return asked  # type: ignore[no-any-return]  # looked at where phases are made
-    count = data.labels or int(images.train_count * (1 - data.val_fraction))
+    assert images.labels is not None
+    labelled = int((images.labels[: images.train_count] >= 0).sum())
+    count = data.labels or int(labelled * (1 - data.val_fraction))
     size = max(1, min(given.get("batch_size", recipes.BATCH), count))
     return recipes.epochs(count, size, recipe.epochs, recipes.CLASSIFY_STEPS)
 

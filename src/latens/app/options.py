@@ -61,7 +61,15 @@ def _line(setting: settings.Setting) -> str:
 
 
 def given(options: Mapping[str, Any], bundle: type) -> Options:
-    """The options that were given: those that are None were not.
+    """The options that were given, those of a recipe among them.
+
+    Raises `UsageError` as `named`, and for an option that the recipe leaves without effect.
+    """
+    return _with_recipe(named(options, bundle))
+
+
+def named(options: Mapping[str, Any], bundle: type) -> Options:
+    """The options that were given by themselves: those that are None were not.
 
     Raises `UsageError` for a name that `bundle` does not have, or a value of another type.
     """
@@ -76,27 +84,30 @@ def given(options: Mapping[str, Any], bundle: type) -> Options:
     }
     if isinstance(found.get("size"), int):
         found["size"] = (found["size"], found["size"])
-    return _with_recipe(found)
+    return found
 
 
 def _with_recipe(found: Options) -> Options:
     """The options of the recipe, if one is named, under those that were given.
+
+    Its overrides become the `base`, over which whatever was given has its say.
 
     Raises `UsageError` for an option of a network where the recipe names each of its layers.
     """
     name = found.pop("recipe", None)
     if name is None:
         return found
-    recipe = {**reported.PRETRAIN, **reported.CLASSIFY}[name]
-    overrides = recipe.get("overrides", {})
-    shadowed = [option for option in settings.table(settings.NetworkOptions) if option in found]
-    if "encoder" in overrides and shadowed:
+    recipe = dict({**reported.PRETRAIN, **reported.CLASSIFY}[name])
+    base = recipe.pop("overrides", {})
+    networks = settings.table(settings.NetworkOptions)
+    shadowed = [option for option, (_, its) in networks.items() if option in found and not its.at]
+    if "encoder" in base and shadowed:
         raise UsageError(
             f"Expected {name} with its own network; got --{shadowed[0].replace('_', '-')}.",
             hint="Leave it out, or change a field of it, as --set encoder.activation=elu.",
             code="without-effect",
         )
-    return {**recipe, **found, "overrides": {**overrides, **found.get("overrides", {})}}
+    return {**recipe, **found, "base": base}
 
 
 def data_spec(data: Any, options: Options, **more: Any) -> DataSpec:
@@ -178,7 +189,7 @@ def _effect(part: Any) -> dict[str, Any]:
 
 
 def run_spec(values: dict[str, Any], options: Options, bundle: type) -> RunSpec:
-    """A run's spec: `values`, what the given options set, and then their overrides.
+    """A run's spec: `values`, a recipe's base, what the options set, and then their overrides.
 
     Overrides are such as ``{"encoder.up": "transposed"}``; text is read as JSON where it is JSON,
     so that ``--set encoder.down_after=[1,3]`` works.
@@ -186,15 +197,20 @@ def run_spec(values: dict[str, Any], options: Options, bundle: type) -> RunSpec:
     Raises `UsageError` naming the field that is unknown or wrong, or the option that would have no
     effect.
     """
-    changed = parse(RunSpec, values).model_dump(mode="json")
+    changed = _overridden(values, options.get("base", {}))
     _refuse_without_effect(changed, options, bundle)
     for field, value in _placed(options, bundle).items():
         _assign(changed, field, value)
-    for field, value in options.get("overrides", {}).items():
+    return parse(RunSpec, _overridden(changed, options.get("overrides", {})))
+
+
+def _overridden(values: dict[str, Any], overrides: Overrides) -> dict[str, Any]:
+    changed = parse(RunSpec, values).model_dump(mode="json")
+    for field, value in overrides.items():
         _assign(changed, field, as_json(value))
         if "." not in field:  # a whole part, of which the overrides that follow may change a field
             changed = parse(RunSpec, changed).model_dump(mode="json")
-    return parse(RunSpec, changed)
+    return changed
 
 
 def _placed(options: Options, bundle: type) -> dict[str, Any]:

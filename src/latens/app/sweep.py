@@ -164,7 +164,7 @@ def _fixed(
             hint="Leave it out, or use --classify.",
             code="without-effect",
         )
-    return {**options.given(asked, BUNDLES[task]), **found}
+    return {**options.named(asked, BUNDLES[task]), **found}
 
 
 def _about(images: ImageSet, url: str | None, name: str) -> dict[str, Any]:

@@ -142,10 +142,9 @@ def table_of(spec: SweepSpec, trials: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _front(table: Table, cost: str, score: str) -> list[int]:
-    """Numbers of the trials that none beats; those that only repeat one of them are left out."""
-    numbers, repeats = table.values("trial"), table.values("repeats")
-    places = [place for place in pareto(table, cost, score) if repeats[place] is None]
-    return [int(str(numbers[place])) for place in places]
+    """Numbers of the trials that none beats."""
+    numbers = table.values("trial")
+    return [int(str(numbers[place])) for place in pareto(table, cost, score)]
 
 
 def _best(trials: Sequence[Mapping[str, Any]], score: str, goal: str) -> int | None:

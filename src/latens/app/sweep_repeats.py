@@ -7,8 +7,9 @@ worker goes on with other trials.
 
 Each worker first writes the values that it drew, and then reads those of others: of two who draw
 the same at the same moment at least one sees the other. Whoever trains says so; where neither has
-said it yet, the lower number trains. A trial only ever waits for one that does not wait itself, so
-that no two can wait for each other; should its twin's worker die, the twin goes on elsewhere.
+said it yet, the lower number trains. A trial waits for one that trains or has a lower number, and
+never for one that waits itself, so that none can wait in a circle; should its twin's worker die,
+the twin goes on elsewhere.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def twin(slots: Mapping[str, Slot], trial: optuna.Trial, name: str) -> Slot | No
     done = [slot for slot in same if slot.state in ("complete", "pruned")]
     if done:
         return min(done, key=lambda slot: REPEATS in _row(slot).user_attrs)
-    return next((slot for slot in same if not slot.done and _comes_first(slot, name)), None)
+    still = [slot for slot in same if not slot.done]
+    return next((slot for slot in still if _comes_first(slot, name, slots)), None)
 
 
 def ready(row: Row, slots: Mapping[str, Slot]) -> bool:
@@ -71,9 +73,10 @@ def _values(slot: Slot) -> Mapping[str, Any]:
     return drawn
 
 
-def _comes_first(slot: Slot, name: str) -> bool:
+def _comes_first(slot: Slot, name: str, slots: Mapping[str, Slot]) -> bool:
     """Whether an open trial with the same values is trained before ours."""
     row = _row(slot)
-    if row.state is TrialState.RUNNING:
-        return BEGUN in row.user_attrs or int(slot.name) < int(name)
-    return AFTER not in row.user_attrs
+    if row.state is TrialState.RUNNING and BEGUN in row.user_attrs:
+        return True
+    waits = AFTER in row.user_attrs and not ready(row, slots)
+    return int(slot.name) < int(name) and not waits

@@ -27,8 +27,9 @@ Index = npt.NDArray[np.integer[Any]]
 class Rows:
     """Images ``[N, ...]`` by number: read from their file where they are a memory map of one.
 
-    The file is opened once, so that another one put in its place is not read by mistake. Opening
-    and reading raise `DataError` (``changed-on-disk``) if the file has gone or become shorter.
+    The file is opened once, so that another one put in its place later is not read by mistake.
+    Opening and reading raise `DataError` (``changed-on-disk``) if the file has gone, has become
+    shorter or was replaced.
     """
 
     def __init__(self, images: Pixels) -> None:
@@ -44,6 +45,20 @@ class Rows:
             raise self._changed(f"it cannot be opened ({error.strerror})") from error
         weakref.finalize(self, os.close, self._file)
         self._begin, self._size = _offset(images), math.prod(images.shape[1:])
+        self._compare()
+
+    def _compare(self) -> None:
+        """Look whether some images are in the file as they are in the map, which knows the old one.
+
+        Length first: what a map shows beyond the end of its file kills the process.
+        """
+        last = len(self) - 1
+        if last < 0 or not self._size:
+            return
+        self.between(last, last + 1)
+        some = np.array([0, last // 2, last])
+        if not np.array_equal(self[some], self._images[some]):
+            raise self._changed("another one is in its place")
 
     def __len__(self) -> int:
         return len(self._images)
@@ -98,8 +113,11 @@ class Rows:
 
 
 def is_on_disk(images: npt.NDArray[Any]) -> bool:
-    """Whether these are whole, consecutive images of a file that is mapped into memory."""
-    mapped = isinstance(images, np.memmap) and images.filename is not None
+    """Whether these are whole, consecutive images of a file that is mapped into memory.
+
+    A map whose changes stay in memory (mode "c") is not: the file may say something else.
+    """
+    mapped = isinstance(images, np.memmap) and images.filename is not None and images.mode != "c"
     return mapped and images.flags.c_contiguous and hasattr(os, "preadv")
 
 

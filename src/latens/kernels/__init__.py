@@ -16,6 +16,8 @@ from pathlib import Path
 from latens.kernels import cache
 
 _loaded = False
+_unloadable = ""
+"""Why the library could not be loaded here; another process, or a later one, may have more luck."""
 _builds: list[subprocess.Popen[bytes]] = []
 """Builds that this process has started, kept so that they are waited for when they end."""
 
@@ -27,7 +29,7 @@ def ready() -> bool:
     once at the beginning of what must give the same bits to its end.
     """
     global _loaded
-    if cache.switched_off():
+    if cache.switched_off() or _unloadable:
         return False
     if not _loaded:
         library = cache.library()
@@ -38,11 +40,11 @@ def ready() -> bool:
 def _load(library: Path) -> bool:
     import torch
 
+    global _unloadable
     try:
         torch.ops.load_library(library)  # type: ignore[no-untyped-call]
     except (OSError, RuntimeError) as error:
-        with suppress(OSError):
-            cache.record_failure(f"The library cannot be loaded: {error}")
+        _unloadable = str(error).partition("\n")[0]
         return False
     return True
 
@@ -76,4 +78,6 @@ def state() -> str:
         return f"switched off ({cache.SWITCH}={os.environ[cache.SWITCH]})"
     if _loaded:
         return cache.READY
+    if _unloadable:
+        return f"cannot be loaded: {_unloadable}"
     return "building" if _builds else cache.state()

@@ -36,8 +36,8 @@ def _dense(x_BCHW: Tensor) -> Tensor:
 
 
 def _map(like: Tensor, *shape: int) -> Tensor:
-    """An empty map with the channels last."""
-    return like.new_empty((shape[0], *shape[2:], shape[1])).permute(0, 3, 1, 2)
+    """An empty map with the channels last: no view, so that what follows may write into it."""
+    return torch.empty(shape, dtype=like.dtype, memory_format=torch.channels_last)
 
 
 def norm_act_applies(x_BCHW: Tensor) -> bool:

@@ -195,14 +195,17 @@ def pareto(table: Table, cost: str, score: str) -> list[int]:
     """The rows that no other row beats in both columns, from the cheapest on.
 
     Less is better unless a column's goal is "maximize". Only complete trials with finite numbers
-    count.
+    count, and of those with the same values the one that was trained: a column "repeats" names it
+    in the others.
     """
+    names = [column.name for column in table.columns]
+    again = table.values("repeats") if "repeats" in names else [None] * len(table.rows)
     pairs = [
         (_to_minimize(table.column(cost), c), _to_minimize(table.column(score), s), number)
-        for number, (c, s, state) in enumerate(
-            zip(table.numbers(cost), table.numbers(score), table.states(), strict=True)
+        for number, (c, s, state, twin) in enumerate(
+            zip(table.numbers(cost), table.numbers(score), table.states(), again, strict=True)
         )
-        if state == "complete" and math.isfinite(c) and math.isfinite(s)
+        if state == "complete" and twin is None and math.isfinite(c) and math.isfinite(s)
     ]
     front: list[int] = []
     best = math.inf

@@ -43,7 +43,9 @@ def place(spec: TrainSpec) -> Placement:
         why += f", {plural(torch.get_num_threads(), 'thread')}"
     if processes.count() > 1:
         why += f" in each of {processes.count()} processes"
-    native = device.type == "cpu" and dtype == torch.float32 and kernels.ready()
+    # Several processes normalise together (whole_batch.py), which the kernels know nothing of.
+    alone = processes.count() == 1
+    native = alone and device.type == "cpu" and dtype == torch.float32 and kernels.ready()
     precisely += ", native kernels" if native else ""
     return Placement(device, dtype, f"{why}; {precisely}", native)
 
