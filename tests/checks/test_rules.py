@@ -85,6 +85,10 @@ FIRES: dict[str, list[Context]] = {
     ],
     "few-seeds": [Context(seeds=[0, 1, 2, 3]), Context(seeds=[0] * 5), Context(seeds=[0])],
     "chosen-on-test": [Context(selected_on="test")],
+    "no-better-than-guessing": [
+        Context(images=SAME, val_index=FIRST, val_accuracy=0.5, spec=asked()),
+        Context(images=SAME, val_index=FIRST, val_accuracy=0.75, spec=asked()),  # 6 + 3 of 12
+    ],
     "worse-than-pca": [Context(mse=0.02, pca_mse=0.01, code_size=8, spec=asked())],
     "code-unused": [
         Context(active_units=0, spec=asked(kind="vae")),
@@ -154,6 +158,11 @@ SILENT: dict[str, list[Context]] = {
     ],
     "few-seeds": [Context(seeds=range(5))],
     "chosen-on-test": [Context(selected_on="validation")],
+    "no-better-than-guessing": [
+        Context(images=SAME, val_index=FIRST, val_accuracy=0.9, spec=asked()),
+        Context(images=SAME, val_index=FIRST[:0], val_accuracy=0.5, spec=asked()),
+        Context(images=ImageSet(SAME.images), val_index=FIRST, val_accuracy=0.5, spec=asked()),
+    ],
     "worse-than-pca": [
         Context(mse=0.01, pca_mse=0.02, code_size=8, spec=asked()),
         Context(mse=0.01, pca_mse=0.0, code_size=64, spec=asked()),

@@ -294,6 +294,7 @@ def _context(trained: Trained, progress: Progress) -> Context:
         labelled_index=split.labelled,
         spec=trained.spec,
         selected_on="validation",
+        val_accuracy=trained.val["accuracy"],
         **(_pretraining(origin, trained.images, progress) if origin else {}),
     )
 

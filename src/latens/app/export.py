@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -89,7 +89,9 @@ def chain_of(run: str | Path, part: Part | None = None) -> Found:
         raise unknown_name("part", part, PARTS)
     opened = load(run)
     chosen = part or _default(opened.spec)
-    return Found(_model.chain(opened.model, opened.spec, opened.image_shape, chosen), chosen)
+    chain = _model.chain(opened.model, opened.spec, opened.image_shape, chosen)
+    imported = opened.spec.imported
+    return Found(replace(chain, written_by=imported.written_by if imported else ""), chosen)
 
 
 def _default(spec: RunSpec) -> Part:

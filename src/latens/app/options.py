@@ -148,8 +148,6 @@ def effects(
     Raises `UsageError` for a name that there is not, or one of the other kind.
     """
     found = [_effect(part) for part in _parts(value, usual)]
-    for effect in found:
-        texts.require_strength(effect)
     kinds = {name: catalog.load("corrupt", name).KIND for name in catalog.names("corrupt")}
     for effect in found:
         effect["name"] = name = effect["name"].replace("_", "-")
@@ -162,6 +160,7 @@ def effects(
                 hint=f"Use --{option} {name}.",
                 code=f"not-{kind}",
             )
+        texts.require_strength(effect)
     return found
 
 

@@ -6,7 +6,7 @@ import inspect
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -88,7 +88,8 @@ def _interval(found: list[Outcome]) -> stats.Interval:
     """Of the mean on test: for new seeds, and new images too where it is known which were right."""
     right = [o.correct for o in found if o.correct is not None]
     if len(right) == len(found):
-        return stats.crossed_interval(np.stack(right))
+        crossed = stats.crossed_interval(np.stack(right))
+        return replace(crossed, low=max(0.0, crossed.low), high=min(1.0, crossed.high))
     return stats.mean_interval([o.test for o in found])
 
 

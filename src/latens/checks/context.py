@@ -35,6 +35,7 @@ class Context:
         seeds: the seeds of a comparison.
         arms: its arms as the result "comparison" has them; `mode`, `labels` and, if there,
             `accuracies` (one a seed) are read.
+        val_accuracy: of a classifier, on validation.
         selected_on: the part of the data on which the reported epoch or setting was chosen.
         measured, right: how many test images a classifier was tested on, and how many it got right.
     """
@@ -57,6 +58,7 @@ class Context:
     seeds: Sequence[int] | None = None
     arms: Sequence[Mapping[str, Any]] | None = None
     selected_on: Literal["train", "validation", "test"] | None = None
+    val_accuracy: float | None = None
     measured: int | None = None
     right: int | None = None
 

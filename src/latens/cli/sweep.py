@@ -11,12 +11,11 @@ from latens.app import texts
 from latens.app.settings_sweep import SweepOptions
 from latens.cli import options as o
 from latens.cli.screen import Screen, duration, plural
-from latens.cli.train import hearing
+from latens.cli.train import MACHINE, hearing
 from latens.errors import UsageError
 
 SHOWN = 10  # trials of a table; all are in the page and in trials.csv
 SEARCH = "The search"
-MACHINE = ("device", "threads")  # may differ from sitting to sitting
 Storage = Annotated[
     str | None,
     typer.Option(

@@ -14,6 +14,8 @@ from latens.app.settings import ClassifyOptions, PretrainOptions
 from latens.cli import options as o
 from latens.cli.screen import Screen, duration, plural
 
+MACHINE = ("device", "threads")  # may differ from sitting to sitting
+
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands of this file."""
@@ -41,7 +43,7 @@ def pretrain(
     screen = Screen(as_json=json)
     given = o.given(asked, PretrainOptions)
     if resume:
-        o.refuse_beside_resume(ctx)
+        o.refuse_beside_resume(ctx, *MACHINE)
         o.look_first(data, runs=[resume])
     else:
         o.look_first(o.require_data(data), out=out, given=given)
@@ -52,7 +54,8 @@ def pretrain(
         told = hearing(screen, watch)
         watch.progress("loading torch and the images", 1, 1)
         if resume:
-            result = app.resume(resume, data, **told)
+            machine = {name: given[name] for name in MACHINE if name in given}
+            result = app.resume(resume, data, machine=machine, **told)
         else:
             result = app.pretrain(o.require_data(data), out=out, **told, **given)
     screen.document(result.to_dict())
@@ -93,7 +96,7 @@ def classify(
     screen = Screen(as_json=json)
     given, budget = o.given(asked, ClassifyOptions), texts.labels(labels)
     if resume:
-        o.refuse_beside_resume(ctx)
+        o.refuse_beside_resume(ctx, *MACHINE)
         o.look_first(data, runs=[resume])
     else:
         o.look_first(o.require_data(data), out=out, runs=[encoder], given=given)
@@ -104,7 +107,8 @@ def classify(
         told = hearing(screen, watch)
         watch.progress("loading torch and the images", 1, 1)
         if resume:
-            result = app.resume(resume, data, **told)
+            machine = {name: given[name] for name in MACHINE if name in given}
+            result = app.resume(resume, data, machine=machine, **told)
         else:
             result = app.classify(
                 o.require_data(data), encoder=encoder, mode=mode, labels=budget, out=out,

@@ -107,7 +107,7 @@ class Rows:
     def _changed(self, what: str) -> DataError:
         return DataError(
             f"Expected {self._name} to stay as it was; {what}.",
-            hint="Put the file back, or make it again; what a training has saved is not lost.",
+            hint="Put the file back, or make it again; a training then goes on with --resume RUN.",
             code="changed-on-disk",
         )
 

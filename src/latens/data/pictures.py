@@ -314,6 +314,8 @@ def _notes(done: _Decoded, size: Size | None) -> list[str]:
             f"Colour modes differ ({seen}); all are read as "
             f"{plural(done.images.shape[1], 'channel')}."
         )
+    if done.images.shape[1] == 1 and {*done.seen} & {"RGB", "RGBA", "CMYK", "YCbCr"}:
+        notes.append("Pictures in colour were turned grey.")
     if size:
         notes.append(f"Pictures were resized to {size[0]}x{size[1]} (height x width) where needed.")
     return notes

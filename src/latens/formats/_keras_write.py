@@ -78,7 +78,7 @@ def h5(chain: Chain) -> bytes:
     out = io.BytesIO()
     with _h5.library().File(out, "w") as file:
         _mark(file)
-        file.attrs[MARK] = _ours()
+        file.attrs.update(_marked(chain))
         file.attrs["model_config"] = json.dumps(description(chain, "keras-2"))
         group = file.create_group("model_weights")
         _mark(group)
@@ -104,7 +104,7 @@ def keras(chain: Chain) -> bytes:
             path = place(entry.kind, "", counts)
             for number, array in enumerate(held.get(entry.name, {}).values()):
                 file.create_dataset(f"{path}/vars/{number}", data=array)
-    metadata = {"keras_version": NEW, "date_saved": "", MARK: _ours()}
+    metadata = {"keras_version": NEW, "date_saved": "", **_marked(chain)}
     with zipfile.ZipFile(out, "w") as archive:
         _member(archive, "metadata.json", json.dumps(metadata).encode())
         _member(archive, "config.json", json.dumps(description(chain, "keras-3")).encode())
@@ -128,9 +128,10 @@ def _whole(chain: Chain) -> dict[str, dict[str, Array]]:
     return found
 
 
-def _ours() -> str:
-    """The version of latens."""
-    return version("latens")
+def _marked(chain: Chain) -> dict[str, str]:
+    """The version of latens; nothing where the network came from elsewhere and went through."""
+    elsewhere = chain.written_by and not chain.written_by.startswith("latens")
+    return {} if elsewhere else {MARK: version("latens")}
 
 
 def _mark(group: Any) -> None:

@@ -83,8 +83,10 @@ def _meta(path: Path) -> dict[str, Any]:
 def _array(path: Path, name: str, shape: list[int]) -> npt.NDArray[Any]:
     try:
         values = np.load(path / name, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise _broken(path, f"{name} is missing") from error
     except (OSError, ValueError, EOFError) as error:
-        raise _broken(path, f"{name} is missing or truncated ({error})") from error
+        raise _broken(path, f"{name} is cut short or damaged") from error
     end = getattr(values, "offset", 0) + values.nbytes
     if list(values.shape) != list(shape) or end != (path / name).stat().st_size:
         raise _broken(path, f"{name} has shape {values.shape}, not {tuple(shape)}, or extra bytes")
