@@ -22,6 +22,9 @@ _FOR_KERAS = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
 CONTESTANTS = {
     "latens": Entry("latens, native kernels", "contestants.engine", "", _BEST),
     "latens-pure": Entry("latens, pure PyTorch", "contestants.engine", "", _PURE),
+    "latens-bfloat16": Entry(
+        "latens, native kernels, `--precision bfloat16`", "contestants.engine", "bfloat16", _BEST
+    ),
     "bare": Entry("its bare step, native kernels", "contestants.bare", "", _BEST),
     "command": Entry("`latens pretrain`, the whole command", "contestants.command", "", _BEST),
     "torch": Entry("PyTorch by hand", "contestants.by_hand", "contiguous"),
@@ -71,7 +74,7 @@ _OTHERS = ("skorch", "pythae")
 BLOCKS = (
     Block("cae-10", 128, 5120, (*_OURS, "bare", *_TORCH, "keras", "keras-xla", *_OTHERS)),
     Block("cae-10", 256, 5120, (*_OURS, *_TORCH, "keras")),
-    Block("dae-8", 128, 1024, (*_OURS, *_TORCH, "keras", "keras-xla")),
+    Block("dae-8", 128, 1024, (*_OURS, "latens-bfloat16", *_TORCH, "keras", "keras-xla")),
     Block("cae-4", 128, 10240, (*_OURS, *_TORCH, "keras", *_OTHERS)),
 )
 ROUNDS = 7

@@ -24,7 +24,7 @@ class Engine:
 
         importlib.import_module("latens.train.loop")  # belongs to the start, not to the first step
         self.spec = TrainSpec(
-            batch_size=job.batch, keep="last", device=job.device, precision=_precision(job.device),
+            batch_size=job.batch, keep="last", device=job.device, precision=_precision(job),
             threads=job.threads,
         )  # fmt: skip
         self.placement = place(self.spec)
@@ -49,9 +49,11 @@ class Engine:
         ))  # fmt: skip
 
 
-def _precision(device: str) -> Literal["auto", "float32"]:
-    """As latens chooses on a GPU; on a CPU the same numbers as everyone else."""
-    return "float32" if device == "cpu" else "auto"
+def _precision(job: Job) -> Literal["auto", "float32", "bfloat16"]:
+    """As latens chooses on a GPU; on a CPU the same numbers as everyone else, or as asked for."""
+    if job.variant == "bfloat16":
+        return "bfloat16"
+    return "float32" if job.device == "cpu" else "auto"
 
 
 build = Engine

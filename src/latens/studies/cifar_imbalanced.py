@@ -134,7 +134,7 @@ def _side(scale: Scale) -> list[Arm]:
 def _large(scale: Scale) -> list[Arm]:
     """The whole images: no dropout and Muon, which learn fastest in so few epochs."""
     joint = _joint(
-        scale, 1.0, by_scale(scale, 1, 14, 30), balance="class-weights",
+        scale, 1.0, by_scale(scale, 1, 8, 30), balance="class-weights",
         optimizer="muon", learning_rate=0.05, schedule="linear", hidden=(), dropout=0.0,
         overrides={"encoder": LARGE, "head.pool": "mean-max"},
     )  # fmt: skip

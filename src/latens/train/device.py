@@ -45,7 +45,7 @@ def place(spec: TrainSpec) -> Placement:
         why += f" in each of {processes.count()} processes"
     # Several processes normalise together (whole_batch.py), which the kernels know nothing of.
     alone = processes.count() == 1
-    native = alone and device.type == "cpu" and dtype == torch.float32 and kernels.ready()
+    native = alone and device.type == "cpu" and kernels.ready()
     precisely += ", native kernels" if native else ""
     return Placement(device, dtype, f"{why}; {precisely}", native)
 
