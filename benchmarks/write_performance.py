@@ -187,7 +187,7 @@ def _loader(block: BlockOfRounds) -> str:
     if not told:
         return (
             "\nskorch and pythae, which put each batch together from single images in Python, need "
-            "no more here than the same module by hand in the same memory layout: the difference to "
+            "no more here than the same module by hand in the same layout: the difference to "
             "latens is the layout, the allocator and the layers.\n"
         )
     return (
