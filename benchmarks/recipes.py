@@ -120,14 +120,15 @@ def typed(row: Row, encoder: object) -> str:
     return row.command.replace("{encoder}", str(encoder))
 
 
-def judged(name: str, row: Row, found: list[dict[str, Any]]) -> dict[str, Any]:
+def judged(name: str, row: Row, found: list[dict[str, Any]], threads: int) -> dict[str, Any]:
     """A row of the page: the seconds, where the mean over seeds is as good as was asked."""
     field = "val_accuracy" if row.classifies else "val_mse"
     val, test = ([float(f[key]) for f in found] for key in (field, "test"))
     mean = statistics.mean(val)
     good = mean >= row.quality if row.classifies else mean <= row.quality
     seconds = statistics.median(float(f["train_seconds"]) for f in found)
-    told = f"{spread(val, row)} on validation, {spread(test, row)} on test, {len(found)} seeds"
+    who = f"{len(found)} seeds, {threads} threads"
+    told = f"{spread(val, row)} on validation, {spread(test, row)} on test; {who}"
     asked = seconds if row.seconds is None else row.seconds
     return {
         "work": row.work, "asked": row.seconds, "reached": seconds if good else None,
@@ -164,8 +165,9 @@ def main() -> None:
     for name in given.only:
         row, more = ROWS[name], ["--threads", str(given.threads)]
         found = [once(given.out, name, row, seed, more) for seed in range(given.seeds)]
-        write([judged(name, row, found)])
-        print(name, judged(name, row, found)["note"], flush=True)
+        told = judged(name, row, found, given.threads)
+        write([told])
+        print(name, told["note"], flush=True)
 
 
 if __name__ == "__main__":

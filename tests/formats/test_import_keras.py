@@ -253,8 +253,11 @@ def test_an_export_of_latens_is_known_again(
     runs: Path, suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """By a word in the file that Keras does not look at, and drops when it saves the model."""
-    file = tmp_path / f"ae.{suffix}"
-    latens.export(runs / "ae", file)
+    file, through = tmp_path / f"ae.{suffix}", tmp_path / f"through.{suffix}"
+    latens.pretrain("digits", epochs=1, latent=8, keep={"0": 40}, out=tmp_path / "own")
+    latens.export(tmp_path / "own", file)
+    latens.export(runs / "ae", through)  # imported before: latens has not trained it
+    assert not latens.import_keras(through, out=tmp_path / "through").ours
     assert command("import-keras", file, "--out", tmp_path / "back") == 0
     out = capsys.readouterr().out
     assert "Exported by latens " in out and "latens' own" in out and "elsewhere" not in out
