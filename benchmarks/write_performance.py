@@ -29,7 +29,7 @@ from figures import BlockOfRounds, Spread, of_peak, ratio, speed, spread
 from machine import sentence
 from networks import NETWORKS
 from plan import BLOCKS, CONTESTANTS
-from targets import ON_A_GPU, TARGETS, Target, Unit
+from targets import OF_GROWTH, ON_A_GPU, TARGETS, Target, Unit
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -39,6 +39,14 @@ ROWS = {
     "recipes": "Better mathematics: time to quality",
     "growth": "Growth: many images, many processes",
     "gpu": "On a GPU",
+}
+NOT_YET = {
+    "growth": ("`python benchmarks/growth.py FOLDER` measures this.", OF_GROWTH),
+    "gpu": (
+        "No GPU was there: `python benchmarks/gpu.py` measures this in one call; it has been tried "
+        "on a CPU only.",
+        ON_A_GPU,
+    ),
 }
 HEAD = """\
 # Speed and memory
@@ -91,8 +99,7 @@ def page(results: Path = RESULTS) -> str:
     if found["speed"]:
         parts += _speed(found["speed"])
     parts += [_rows(title, found[name]) for name, title in ROWS.items() if found[name]]
-    if not found["gpu"]:
-        parts.append(_without_gpu())
+    parts += [_not_yet(name) for name in NOT_YET if not found[name]]
     return "\n".join([*parts, METHOD])
 
 
@@ -233,11 +240,9 @@ def _row_table(given: Sequence[dict[str, Any]]) -> str:
     return _table(("what", "asked", "came", "", "command", "note"), rows)
 
 
-def _without_gpu() -> str:
-    return (
-        f"## {ROWS['gpu']}\n\nNo GPU was there: `python benchmarks/gpu.py` measures this in one "
-        f"call; it has been tried on a CPU only.\n\n{_row_table(ON_A_GPU)}"
-    )
+def _not_yet(name: str) -> str:
+    why, rows = NOT_YET[name]
+    return f"## {ROWS[name]}\n\n{why}\n\n{_row_table(rows)}"
 
 
 def _higher(row: dict[str, Any]) -> bool:
