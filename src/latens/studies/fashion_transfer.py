@@ -7,7 +7,7 @@ stands beside it, at label budgets from 100 to all.
 
     latens study run fashion-transfer --scale quick
 
-Quick: about 20 minutes on 2 cores, 2 seeds. Expected: almost all of the difference is the network;
+Quick: about 50 minutes on 2 cores, 2 seeds. Expected: almost all of the difference is the network;
 pretraining helps, if at all, at few labels.
 """
 
@@ -131,5 +131,5 @@ STUDY = Study(
         "cross-entropy and Keras counted binary accuracy, 97.58 % is the share of right yes-or-no "
         "answers, of which a constant 'no' gets 90 %.",
     ),
-    minutes=20,
+    minutes=50,
 )
