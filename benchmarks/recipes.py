@@ -68,7 +68,7 @@ ROWS = {
     ),
     "same-code-2": Row(
         "MNIST autoencoder, 7x7x32 code, 0.00048",
-        f"pretrain mnist --learning-rate 0.006 --epochs 3 {SAME_CODE}", 0.00048, 55,
+        f"pretrain mnist --learning-rate 0.006 --epochs 2 {SAME_CODE}", 0.00048, 55,
     ),
     "narrow": Row(
         "MNIST autoencoder, 32-number code, 0.0035",
@@ -86,7 +86,7 @@ ROWS = {
     ),
     "cifar-86": Row(
         "cifar10-jpeg, three classes halved, 86%",
-        f"classify cifar10-jpeg --keep {HALVED} {MIXED}", 0.86, 1200,
+        f"classify cifar10-jpeg --keep {HALVED} --epochs 24 {MIXED}", 0.86, 1200,
     ),
     "report-2": Row(
         "report 2's autoencoder, 20 epochs, 0.00077", f"pretrain mnist {REPORT_2}", 0.00077, None
