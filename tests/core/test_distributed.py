@@ -36,6 +36,16 @@ def one_thread_that_shows_each_step(monkeypatch: pytest.MonkeyPatch) -> Any:
     torch.set_num_threads(before)
 
 
+def in_two(script: str, *arguments: Path) -> None:
+    """A script of this folder, run by two processes to its end."""
+    command = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", HERE / script]
+    done = subprocess.run(
+        [sys.executable, "-m", *command, *arguments],
+        env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("together")
@@ -48,12 +58,7 @@ def two(folder: Path) -> dict[str, Any]:
         patched.setattr(loop, "SHOW_SECONDS", -1.0)
         with pytest.raises(Interrupted):
             loop.fit(interrupted(folder / "one"))
-    command = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [sys.executable, "-m", *command, HERE / "core_together.py", folder / "found", folder],
-        env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=600,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
+    in_two("core_together.py", folder / "found", folder)
     found: dict[str, Any] = json.loads((folder / "found").read_text())
     return found
 
@@ -117,6 +122,15 @@ def test_a_lost_process_ends_the_others(two: dict[str, Any], folder: Path) -> No
     told = (folder / "lost").read_text()
     assert told.startswith("process-lost: Expected all 2 processes to go on; one of them has ended")
     assert told.endswith("the hint")
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are listed on Linux")
+def test_no_thread_of_the_group_outlives_python(tmp_path: Path) -> None:
+    """One that lets go of a tensor while Python ends aborts the process, now and then."""
+    in_two("core_leaving.py", tmp_path)
+    for rank in range(2):
+        before, after = map(int, (tmp_path / f"threads-{rank}").read_text().split())
+        assert before > 0 and after == 0
 
 
 def test_alone_sends_nothing() -> None:

@@ -12,6 +12,7 @@ from latens.studies import listed
 from latens.studies._study import SCALES, best, by_scale
 
 NAMES = catalog.names("studies")
+LONGER = ("cifar-imbalanced", "fashion-transfer", "label-budget", "mnist-cnn")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -20,8 +21,22 @@ def test_says_its_question_its_cost_and_its_command(name: str) -> None:
     about = catalog.load("studies", name).__doc__ or ""
     assert f"latens study run {name} --scale quick" in about
     assert "Expected:" in about and "Quick: about" in about
-    assert study.question.endswith("?") and 0 < study.minutes <= 60
+    assert study.question.endswith("?")
     assert set(study.seeds) == set(SCALES)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name,
+            marks=pytest.mark.xfail(name in LONGER, reason="was measured longer", strict=True),
+        )
+        for name in NAMES
+    ],
+)
+def test_quick_is_ten_to_twenty_minutes(name: str) -> None:
+    assert 10 <= app.load(name).minutes <= 20
 
 
 @pytest.mark.parametrize("name", NAMES)

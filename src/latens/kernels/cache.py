@@ -1,6 +1,6 @@
 """Where the built library lies, and whether it is whole, old, being built, or could not be built.
 
-    CACHE/kernels/KEY/
+    CACHE/latens-kernels/KEY/
       library.so     the kernels
       library.json   its size and sha256, written last: without it there is no library
       failed.txt     why the last build failed
@@ -77,7 +77,8 @@ def folder() -> Path:
     """The folder of this key; it need not exist."""
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("latens-kernels")) / key()  # beside the data sets
+    # A cache of its own: a folder in that of latens would be taken for a data set.
+    return Path(platformdirs.user_cache_dir("latens-kernels")) / key()
 
 
 def library() -> Path | None:

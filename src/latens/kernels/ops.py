@@ -181,12 +181,17 @@ class _ThinIn(torch.autograd.Function):
         if ctx.needs_input_grad[0]:  # rare: the images themselves are seldom asked for theirs
             dx = conv2d_input(x.shape, weight, dy, stride, padding)  # type: ignore[no-untyped-call]
         if ctx.needs_input_grad[1]:
-            dkernel_IkkO = weight.new_empty(weight.permute(1, 2, 3, 0).shape)
-            torch.ops.latens.thin_gather(x, dy, stride, padding, dkernel_IkkO)
-            dweight = dkernel_IkkO.permute(3, 0, 1, 2)
+            dweight = _dweight(x, dy, weight, stride, padding)
         if ctx.needs_input_grad[2]:
             dbias = dy.sum((0, 2, 3))
         return dx, dweight, dbias, None, None
+
+
+def _dweight(thin: Tensor, wide: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
+    """The gradient of a kernel `[wide, thin, k, k]` that meets the thin map."""
+    dkernel_PkkC = weight.new_empty(weight.permute(1, 2, 3, 0).shape)
+    torch.ops.latens.thin_gather(thin, wide, stride, padding, dkernel_PkkC)
+    return dkernel_PkkC.permute(3, 0, 1, 2)
 
 
 def thin_out_applies(
@@ -264,9 +269,7 @@ class _ToFew(torch.autograd.Function):
             zeros_I = x.new_zeros(x.shape[1])
             torch.ops.latens.thin_spread(dy, kernel_OkkI, zeros_I, step, padding, dx)
         if ctx.needs_input_grad[1]:
-            dkernel_OkkI = weight.new_empty(weight.permute(1, 2, 3, 0).shape)
-            torch.ops.latens.thin_gather(dy, x, step, padding, dkernel_OkkI)
-            dweight = dkernel_OkkI.permute(3, 0, 1, 2)
+            dweight = _dweight(dy, x, weight, step, padding)
         if ctx.needs_input_grad[2]:
             dbias = dy.sum((0, 2, 3))
         return dx, dweight, dbias, None, None

@@ -11,6 +11,7 @@ The loop asks `Alone` or `Together`; in a single process nothing is sent and not
 from __future__ import annotations
 
 import atexit
+import gc
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -21,6 +22,7 @@ from typing import Any, TypeAlias
 
 import torch
 import torch.distributed as dist
+import torch.distributed.nn  # imported once there is a group, its defaults would hold it
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -86,7 +88,7 @@ class Together:
         self.leads, self._rank, self._size = processes.leads(), processes.rank(), processes.count()
         # Messages that are no gradients are small and lie in main memory: gloo, also with GPUs.
         dist.init_process_group("gloo", timeout=_WAIT)
-        atexit.register(_leave)
+        atexit.register(self._leave)
         self._gradients: dict[str, tuple[dist.ProcessGroup, dist.ProcessGroup]] = {}
 
     def learner(self, model: Model, objective: Objective) -> Learn:
@@ -183,6 +185,16 @@ class Together:
             self._gradients[device] = one, two
         return self._gradients[device]
 
+    def _leave(self) -> None:
+        """End the groups' threads. One that let go of a tensor after Python has ended would abort.
+
+        They end when nothing holds a group any more, so that whatever still does goes first.
+        """
+        self._gradients.clear()
+        with suppress(Exception):  # whoever is lost cannot be told good-bye
+            dist.destroy_process_group()
+        gc.collect()
+
 
 World: TypeAlias = Alone | Together
 ALONE = Alone()
@@ -218,8 +230,3 @@ class _Slices(nn.Module):
 
 def _bytes(size: int) -> Tensor:
     return torch.empty(size, dtype=torch.uint8)
-
-
-def _leave() -> None:
-    with suppress(Exception):  # whoever is lost cannot be told good-bye
-        dist.destroy_process_group()

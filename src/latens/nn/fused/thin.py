@@ -12,10 +12,9 @@ from collections.abc import Callable, Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from latens.kernels.ops import FEW
 from latens.nn.fused import native
 from latens.nn.fused._plain import plain_conv, plainly
-
-FEW = 4
 
 
 def join(
