@@ -69,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows += tried("airbench94", lambda: airbench_rows(given.seeds) if not given.tiny else [])
     out = Path(given.out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    found = {"date": datetime.date.today().isoformat(), "hardware": hardware(device), "rows": rows}
+    where = f"{datetime.date.today()}: {hardware(device)}"
+    found = {"rows": [{**row, "measured": where} for row in rows]}
     out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     out.with_suffix(".txt").write_text(text, "utf-8")
     print(json.dumps(found, indent=1), text, sep="\n")

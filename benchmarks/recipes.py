@@ -5,7 +5,7 @@
 Every row trains with each seed, is judged by the mean over seeds on validation, and is tested once.
 Every finished run is kept in OUT, so that a stopped script goes on where it was. The rows go to
 benchmarks/results/recipes.json, which `write_performance.py` puts into docs/performance.md. All of
-them with five seeds take about five hours on two cores.
+them with five seeds take hours.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from machine import hardware, sentence
+from latens.errors import plural
+from rows import measured, save
 
 RESULTS = Path(__file__).resolve().parent / "results" / "recipes.json"
 HALVED = "bird=2500,deer=2500,truck=2500"
@@ -134,13 +134,14 @@ def judged(name: str, row: Row, found: list[dict[str, Any]], threads: int) -> di
     mean = statistics.mean(val)
     good = mean >= row.quality if row.classifies else mean <= row.quality
     seconds = statistics.median(float(f["train_seconds"]) for f in found)
-    who = f"{len(found)} seeds, {threads} threads"
+    who = f"{plural(len(found), 'seed')}, {plural(threads, 'thread')}"
     told = f"{spread(val, row)} on validation, {spread(test, row)} on test; {who}"
     asked = seconds if row.seconds is None else row.seconds
     return {
         "work": row.work, "asked": row.seconds, "reached": seconds if good else None,
         "unit": "s", "command": f"latens {typed(row, 'ENCODER')}",
         "note": told if good else f"{told}, after {seconds:.0f} of {asked:.0f} s", "name": name,
+        "measured": measured(),
     }  # fmt: skip
 
 
@@ -162,9 +163,7 @@ def write(rows: list[dict[str, Any]]) -> None:
     before = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
     known = {row["name"]: row for row in [*before, *rows]}
     ordered = [known.get(name) or unmeasured(name, row) for name, row in ROWS.items()]
-    content = {"date": time.strftime("%Y-%m-%d"), "hardware": sentence(hardware()), "rows": ordered}
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(content, indent=1) + "\n")
+    save(RESULTS, ordered)
 
 
 def main() -> None:

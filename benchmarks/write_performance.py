@@ -5,9 +5,9 @@
 `speed.json` is what `bench.py` measured. `recipes.json`, `growth.json` and `gpu.json` are rows that
 other scripts measured; each file is
 
-    {"date": "2026-11-21", "hardware": "2 cores of ...",
-     "rows": [{"work": "MNIST classifier, 99.0%", "asked": 15, "reached": 13.1, "unit": "s",
-               "command": "latens classify mnist", "note": "mean of 5 seeds"}]}
+    {"rows": [{"work": "MNIST classifier, 99.0%", "asked": 15, "reached": 13.1, "unit": "s",
+               "command": "latens classify mnist", "note": "mean of 5 seeds",
+               "measured": "2026-11-21: 2 cores of ..."}]}
 
 with numbers in the row's unit. `reached` is null where it was tried and not reached at all, which
 the note explains, and left out where it was not measured. `asked` may be null for a figure that
@@ -226,18 +226,25 @@ def _left_out(found: dict[str, Any]) -> str:
 
 
 def _rows(title: str, found: dict[str, Any]) -> str:
-    """What another script measured."""
-    where = f"Measured {found['date']}: {found['hardware']}."
-    return f"## {title}\n\n{where}\n\n{_row_table(found['rows'])}"
+    """What another script measured; each row says where if they were not measured together."""
+    rows = found["rows"]
+    places = sorted({row["measured"] for row in rows if row.get("measured")})
+    where = "Measured " + ".\n\nMeasured ".join(places) + "."
+    return f"## {title}\n\n{where}\n\n{_row_table(rows, dated=len(places) > 1)}"
 
 
-def _row_table(given: Sequence[dict[str, Any]]) -> str:
+def _row_table(given: Sequence[dict[str, Any]], *, dated: bool = False) -> str:
     rows = [
         (row["work"], _asked_of(row), _of_row(row.get("reached"), row), _verdict(row),
-         f"`{row['command']}`" if row.get("command") else "", row.get("note", ""))
+         f"`{row['command']}`" if row.get("command") else "", _note(row, dated=dated))
         for row in given
     ]  # fmt: skip
     return _table(("what", "asked", "came", "", "command", "note"), rows)
+
+
+def _note(row: dict[str, Any], *, dated: bool) -> str:
+    told, date = row.get("note", ""), row.get("measured", "").partition(":")[0]
+    return f"{told} ({date})".strip() if dated and date else str(told)
 
 
 def _not_yet(name: str) -> str:
@@ -260,10 +267,10 @@ def _of_row(value: float | None, row: dict[str, Any]) -> str:
 
 def _verdict(row: dict[str, Any]) -> str:
     asked, came = row.get("asked"), row.get("reached")
-    if asked is None:
-        return ""
     if "reached" not in row:
         return "not measured"
+    if asked is None:
+        return ""
     if came is None:
         return "**not reached**"
     return "reached" if (came >= asked if _higher(row) else came <= asked) else "**not reached**"

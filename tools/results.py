@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from latens.errors import plural
 from latens.report.study import value
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,7 +25,7 @@ def row(file: Path) -> tuple[str, ...]:
     arm = next(arm for arm in result["arms"] if arm["name"] == result["chosen"])
     theirs = [f"{item['value']}" for item in result["reported"] if item.get("ours")]
     link = f"[{result['name']}](docs/results/{file.stem}.md) ({result['scale']})"
-    figure = f"**{value(arm['mean'], arm['unit'])}** ({len(arm['test'])} seeds)"
+    figure = f"**{value(arm['mean'], arm['unit'])}** ({plural(len(arm['test']), 'seed')})"
     return link, result["question"], arm["name"], figure, ", ".join(theirs)
 
 

@@ -151,7 +151,7 @@ def test_rows_of_other_scripts_are_judged_in_their_direction(folder: Path) -> No
         {"work": "later", "asked": 1, "unit": "s"},
         {"work": "told", "asked": None, "reached": 0.5, "unit": "GB"},
     ]
-    write(folder, "recipes", {"date": "2026-01-02", "hardware": "2 cores", "rows": rows})
+    write(folder, "recipes", {"rows": [row | {"measured": "2026-01-02: 2 cores"} for row in rows]})
     page = write_performance.page(folder)
     assert line(page, "fast") == "| fast | ≤ 15 s | 14.2 s | reached | `latens classify` |  |"
     assert line(page, "slow") == "| slow | ≤ 15 s | 15.5 s | **not reached** |  | three seeds |"
@@ -160,6 +160,17 @@ def test_rows_of_other_scripts_are_judged_in_their_direction(folder: Path) -> No
     assert line(page, "never") == "| never | ≤ 1 s |  | **not reached** |  | 98% after 9 s |"
     assert line(page, "later") == "| later | ≤ 1 s |  | not measured |  |  |"
     assert line(page, "told") == "| told |  | 0.5 GB |  |  |  |"
+    assert "Measured 2026-01-02: 2 cores." in page
+
+
+def test_rows_that_were_measured_apart_say_when(folder: Path) -> None:
+    row = {"work": "old", "asked": 1, "reached": 2, "unit": "s", "note": "slow"}
+    later = {"work": "new", "asked": None, "unit": "s", "measured": "2026-02-03: 4 cores"}
+    write(folder, "recipes", {"rows": [row | {"measured": "2026-01-02: 2 cores"}, later]})
+    page = write_performance.page(folder)
+    assert "Measured 2026-01-02: 2 cores.\n\nMeasured 2026-02-03: 4 cores." in page
+    assert line(page, "old").endswith("| slow (2026-01-02) |")
+    assert line(page, "new") == "| new |  |  | not measured |  | (2026-02-03) |"
 
 
 def test_a_page_without_any_figures_still_says_how_they_are_made(tmp_path: Path) -> None:
