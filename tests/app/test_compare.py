@@ -18,6 +18,7 @@ from latens.app import demo
 from latens.app.warm_up import warm_up
 from latens.errors import Interrupted, LatensError, RunError, UsageError
 from latens.runs.folder import RunFolder
+from latens.train import loop
 
 MODES = ("frozen", "two-phase", "scratch")
 ASKED: dict[str, Any] = {
@@ -154,12 +155,31 @@ def test_resuming_gives_the_same_verdicts(copy: Path, compared: latens.Compariso
     assert app.resume(copy, digits()).comparisons == compared.comparisons
 
 
-def test_an_unfinished_training_is_made_again(copy: Path, compared: latens.Comparison) -> None:
+def test_an_unfinished_training_is_completed(copy: Path, compared: latens.Comparison) -> None:
     run = copy / "runs" / "frozen-40-seed0"
     expected = weights(run)
     shutil.rmtree(run / "results")
     assert app.resume(copy, digits()).comparisons == compared.comparisons
     assert same(weights(run), expected)
+
+
+def test_a_stopped_training_goes_on_from_its_checkpoint(
+    tmp_path: Path, compared: latens.Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "SAVE_SECONDS", -1.0)
+    seen: list[int] = []
+
+    def stop(record: Any) -> None:
+        if record.epoch == 2:
+            raise Interrupted("Stopped.", hint="")
+
+    with pytest.raises(Interrupted):
+        latens.compare(digits(), **ASKED, out=tmp_path / "cmp", observers=[stop])
+    again = app.resume(
+        tmp_path / "cmp", digits(), observers=[lambda record: seen.append(record.epoch)]
+    )
+    assert seen[0] > 1, "it began anew"
+    assert again.comparisons == compared.comparisons
 
 
 @pytest.mark.parametrize(

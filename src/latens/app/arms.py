@@ -12,8 +12,6 @@ import numpy.typing as npt
 
 from latens import stats, transfer
 from latens.app import options, parts
-from latens.app.classify import classify
-from latens.app.pretrain import pretrain
 from latens.app.telling import Tell, mute
 from latens.data.image_set import ImageSet
 from latens.progress import Progress
@@ -86,9 +84,8 @@ def _pretrained(
     tell: Tell,
 ) -> Path:
     path = folder.path / "runs" / f"autoencoder-seed{seed}"
-    if not parts.finished(path):
-        asked: dict[str, Any] = {**values, "seed": seed}
-        pretrain(images, out=path, observers=observers, report=False, tell=tell, **asked)
+    asked = {**values, "seed": seed}
+    parts.train("pretrain", path, images, asked, observers=observers, tell=tell)
     return path
 
 
@@ -103,13 +100,9 @@ def _classified(
     observers: Sequence[Observer],
 ) -> tuple[npt.NDArray[np.bool_], float]:
     """Train and test one classifier; whether each test image is right, and the seconds."""
-    if not parts.finished(path):
-        asked: dict[str, Any] = {**values, "seed": seed}
-        classify(
-            images, encoder=encoder, mode=mode, out=path,
-            labels=None if budget == ALL else int(budget),
-            observers=observers, report=False, **asked,
-        )  # fmt: skip
+    count = None if budget == ALL else int(budget)
+    asked = {**values, "seed": seed, "encoder": encoder, "mode": mode, "labels": count}
+    parts.train("classify", path, images, asked, observers=observers)
     run = RunFolder.open(path)
     return parts.right(run, lambda: images), parts.train_seconds(run)
 

@@ -14,11 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from latens.app import parts
-from latens.app.classify import classify
 from latens.app.evaluate import autoencoder_result
 from latens.app.opened import Opened
 from latens.app.opening import read_data
-from latens.app.pretrain import pretrain
 from latens.app.training import load_trained, stored_split
 from latens.data.image_set import ImageSet
 from latens.data.split import Split
@@ -70,7 +68,7 @@ class Trainings:
     def train(self, arm: Arm, seed: int) -> Outcome:
         """Train and test what is not there yet; the outcome."""
         path = self.path(arm, seed)
-        if not parts.finished(path):
+        if not parts.complete(path):
             self._train(arm, seed, path)
         return self._outcome(arm, RunFolder.open(path), seed)
 
@@ -107,18 +105,13 @@ class Trainings:
         return passed_through(denoiser.model, plain, corruptions, seed=seed, progress=self.progress)
 
     def _train(self, arm: Arm, seed: int, path: Path) -> None:
-        asked: dict[str, Any] = {
-            **self.options, **arm.options, "out": path, "seed": seed,
-            "observers": self.observers, "progress": self.progress, "report": False,
-        }  # fmt: skip
         images = self.images(arm, seed)
+        asked: dict[str, Any] = {**self.options, **arm.options, "seed": seed}
         for converted in ("size", "channels", "keep"):
             asked.pop(converted, None)
-        if arm.task == "pretrain":
-            pretrain(images, **asked)
-        else:
-            split = self._split(arm, seed)
-            classify(images, encoder=self._encoder(arm, seed), split=split, **asked)
+        if arm.task == "classify":
+            asked |= {"encoder": self._encoder(arm, seed), "split": self._split(arm, seed)}
+        parts.train(arm.task, path, images, asked, observers=self.observers, progress=self.progress)
 
     def _split(self, arm: Arm, seed: int) -> Split | None:
         """What a denoiser gives back is divided as its own images were: none may change sides."""
