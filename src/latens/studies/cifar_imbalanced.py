@@ -132,10 +132,10 @@ def _side(scale: Scale) -> list[Arm]:
 
 
 def _large(scale: Scale) -> list[Arm]:
-    """All images: Muon, which learns fastest; what is erased and smoothed holds off overfitting."""
+    """All images: Muon, which learns fastest; smoothed labels hold off overfitting."""
     joint = _joint(
         scale, 1.0, by_scale(scale, 1, 24, 30), balance="class-weights",
-        augment=f"{AUGMENT},erase", label_smoothing=0.1,
+        augment="shift=0.5,flip", label_smoothing=0.1,
         optimizer="muon", learning_rate=0.05, schedule="linear", hidden=(), dropout=0.0,
         overrides={"encoder": LARGE, "head.pool": "mean-max"},
     )  # fmt: skip
