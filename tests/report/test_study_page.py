@@ -88,6 +88,20 @@ def test_long_names_of_arms_stay_apart() -> None:
     assert "2 kernels" in names_of(drawn["accuracy"], "y")[0]
 
 
+def test_what_a_groups_arms_have_in_common_is_said_once() -> None:
+    arms = [{**study_arm(f"digits: {name}", 0.9), "group": "digits"} for name in ("big", "small")]
+    result, arrays = study(*arms, {**study_arm("other", 0.8), "group": ""})
+    result["contrasts"] = [
+        {"arm": arm, "control": "digits: small", "difference": 0.1}
+        for arm in ("digits: big", "other")
+    ]
+    drawn = plots.draw(result, arrays)
+    assert names_of(drawn["accuracy"], "y") == ["other", "digits", "big", "small"]
+    assert names_of(drawn["differences"], "y") == [
+        "other − digits: small", "digits", "big − small",
+    ]  # fmt: skip
+
+
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_names_beside_points_stand_apart(wanted: list[float]) -> None:
     gap = 1 / (len(wanted) + 1)

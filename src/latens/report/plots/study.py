@@ -60,11 +60,7 @@ def _canvas(names: list[tuple[str, bool]]) -> tuple[Figure, Axes]:
 
 
 def _arms(arms: list[Arm], unit: str) -> Figure:
-    groups = list(dict.fromkeys(arm["group"] for arm in arms))
-    rows: list[tuple[str, Arm | None]] = []
-    for group in groups:
-        rows += [(group, None)] if group else []
-        rows += [(arm["name"], arm) for arm in arms if arm["group"] == group]
+    rows = _grouped([(arm["group"], _within(arm["group"], arm["name"]), arm) for arm in arms])
     figure, ax = _canvas([(style.lines(name, ROOM), arm is None) for name, arm in rows])
     for y, (_, arm) in enumerate(rows):
         if arm is not None:
@@ -77,6 +73,20 @@ def _arms(arms: list[Arm], unit: str) -> Figure:
         errors = [value for arm in arms if (value := words.finite(arm["mean"]))]
         _error_axis(ax, errors, "squared error" if unit == "mse" else "-ELBO in nats")
     return figure
+
+
+def _grouped(given: list[tuple[str, str, Arm]]) -> list[tuple[str, Arm | None]]:
+    """Rows of a name and what it names: those of no group, then each group under its heading."""
+    rows: list[tuple[str, Arm | None]] = []
+    for group in sorted(dict.fromkeys(group for group, _, _ in given), key=bool):
+        rows += [(group, None)] if group else []
+        rows += [(name, item) for its, name, item in given if its == group]
+    return rows
+
+
+def _within(group: str, name: str) -> str:
+    """The name without the group's, which stands above it: *digits: small* under *digits*."""
+    return name.removeprefix(f"{group}: ")
 
 
 def _error_axis(ax: Axes, errors: list[float], what: str) -> None:
@@ -163,14 +173,18 @@ def _all_differences(result: dict[str, Any]) -> dict[str, Figure]:
         found = [item for item in result.get("contrasts", [])
                  if (item.get("unit", metric) == metric) is wanted]  # fmt: skip
         if found:
-            figures[name] = _differences(found, str(found[0].get("unit", metric)))
+            groups = {arm["name"]: arm["group"] for arm in result.get("arms", [])}
+            figures[name] = _differences(found, str(found[0].get("unit", metric)), groups)
     return figures
 
 
-def _differences(contrasts: list[dict[str, Any]], unit: str) -> Figure:
-    figure, ax = _canvas([(_against(item["arm"], item["control"]), False) for item in contrasts])
+def _differences(contrasts: list[dict[str, Any]], unit: str, groups: Mapping[str, str]) -> Figure:
+    rows = _grouped([_row(item, groups.get(item["arm"], "")) for item in contrasts])
+    figure, ax = _canvas([(name, item is None) for name, item in rows])
     ax.axvline(0, color=style.INK, linewidth=1)
-    for y, item in enumerate(contrasts):
+    for y, (_, item) in enumerate(rows):
+        if item is None:
+            continue
         colour = style.VERDICTS.get(str(item.get("verdict")), style.MUTED)
         low, high = words.finite(item.get("low")), words.finite(item.get("high"))
         if low is not None and high is not None:
@@ -188,6 +202,14 @@ def _differences(contrasts: list[dict[str, Any]], unit: str) -> Figure:
         ax.set_xlabel(f"less {what} on validation")
         style.difference_ticks(ax.xaxis)
     return figure
+
+
+def _row(item: Arm, group: str) -> tuple[str, str, Arm]:
+    """A difference within one group that is part of both names stands under its heading."""
+    arm, control = item["arm"], item["control"]
+    if group and all(name.startswith(f"{group}: ") for name in (arm, control)):
+        return group, _against(_within(group, arm), _within(group, control)), item
+    return "", _against(arm, control), item
 
 
 def _against(arm: str, control: str) -> str:
