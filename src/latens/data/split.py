@@ -157,10 +157,11 @@ def _budget(labelled: Indices, images: ImageSet, count: int, rng: np.random.Gene
 
 def _too_few(images: ImageSet, stratum: int, part: str) -> DataError:
     named = images.labels is not None and stratum != UNLABELLED
-    what = f"class {images.class_names[stratum]}" if named else "the unlabelled images"
+    what = f"class {images.class_names[stratum]}" if named else "unlabelled images"
+    without = ", or have no test part (--set data.test_fraction=0)" if part == "test" else ""
     return DataError(
-        f"Expected at least one image in every part (training, validation, test); {what} of "
-        f"{images.name} has too few different ones for the {part} part.",
-        hint="Add images, take the class out, or set the fraction of that part to 0.",
+        f"Expected different images of each class for every part (training, validation, test); got "
+        f"too few of {images.name} ({what}) for the {part} part.",
+        hint=f"Add images{', or take the class out' if named else ''}{without}.",
         code="too-few-images",
     )

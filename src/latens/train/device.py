@@ -124,8 +124,10 @@ def _cores() -> int:
 
 def _instead(name: str) -> str:
     """What to do without a device that was asked for."""
-    if not name.startswith("cuda") or torch.cuda.is_available():
+    if torch.cuda.is_available():
         return "Use --device auto, cpu or cuda; 'latens doctor' shows what there is."
+    if not name.startswith(("cuda", "gpu")):
+        return "Use --device auto or cpu; 'latens doctor' shows what there is."
     if torch.version.cuda is None:
         return "Leave --device out: this PyTorch was built for CPUs alone."
     return "Leave --device out: PyTorch finds no GPU here ('nvidia-smi' tells if the driver does)."
