@@ -1,4 +1,4 @@
-"""With bfloat16 products the kernels do what is still float32, and leave the rest to torch."""
+"""With bfloat16 products the kernels normalise, and do what is still float32."""
 
 from __future__ import annotations
 

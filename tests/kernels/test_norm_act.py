@@ -108,6 +108,32 @@ def test_of_equals_in_a_window_the_first_learns(relu: bool) -> None:
         assert worst(mine, torchs) < 1e-5
 
 
+@pytest.mark.parametrize("relu, pool", WAYS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_bfloat16_is_float32_rounded_once(shape: tuple[int, ...], relu: bool, pool: bool) -> None:
+    x, weight, bias = drawn(*shape)
+    dy, found = None, []
+    for map_ in (x.bfloat16(), x.bfloat16().float()):
+        inputs = tuple(t.detach().requires_grad_() for t in (map_, weight, bias))
+        y, mean, var = ops.norm_act(*inputs, 1e-5, relu=relu, pool=pool)
+        dy = torch.randn(y.shape).bfloat16() if dy is None else dy
+        found.append((y, mean, var, *gradients(y, inputs, dy)))
+    (y, mean, var, dx, *rest), (precise_y, *precise_two, precise_dx, _, _) = found
+    assert y.dtype == dx.dtype == torch.bfloat16
+    assert torch.equal(y, precise_y.bfloat16())
+    assert torch.equal(mean, precise_two[0]) and torch.equal(var, precise_two[1])
+    assert all(torch.equal(a, b) for a, b in zip(rest, found[1][4:], strict=True))
+    # The compiler may join a product and a sum in one of the two loops.
+    torch.testing.assert_close(dx.float(), precise_dx, rtol=2**-8, atol=1e-6)
+
+
+def test_bfloat16_keeps_what_is_no_number() -> None:
+    x, weight, bias = drawn(2, 16, 4, 4)
+    x[0, 3, 1, 1] = torch.nan
+    y, _, _ = ops.norm_act(x.bfloat16(), weight, bias, 1e-5, relu=True, pool=False)
+    assert y[:, 3].isnan().all() and y[:, :3].isfinite().all()
+
+
 def results(relu: bool, pool: bool) -> list[Tensor]:
     inputs = tuple(t.requires_grad_() for t in drawn(32, 24, 15, 15))
     y, mean_C, var_C = ops.norm_act(*inputs, 1e-5, relu=relu, pool=pool)
@@ -148,11 +174,11 @@ def test_second_derivatives_are_refused() -> None:
 
 def test_where_it_applies(monkeypatch: pytest.MonkeyPatch) -> None:
     x, _, _ = drawn(2, 4, 6, 6)
-    assert ops.norm_act_applies(x)
+    assert ops.norm_act_applies(x) and ops.norm_act_applies(x.bfloat16())
     wrong = {
         "another layout": x.contiguous(),
         "another type": x.double(),
-        "half precision": x.bfloat16(),
+        "half precision": x.half(),
         "no images": x[:0],
         "every other row": x[:, :, ::2],
         "a matrix": x.flatten(1),

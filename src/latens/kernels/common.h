@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 namespace latens {
@@ -18,8 +19,40 @@ using std::int64_t;
 using Floats = std::vector<float>;
 using Doubles = std::vector<double>;
 
-inline const float* in(const Tensor& t) { return t.const_data_ptr<float>(); }
-inline float* out(const Tensor& t) { return t.mutable_data_ptr<float>(); }
+// A bfloat16 as it lies in memory: the upper half of a float32, which all arithmetic is done in.
+// Rounded to the nearest, and to even between two, as in torch; so written that loops of it become
+// vector instructions.
+struct BFloat16 {
+  uint16_t bits;
+
+  BFloat16() = default;
+  BFloat16(float value) {
+    uint32_t all;
+    std::memcpy(&all, &value, sizeof all);
+    const uint32_t rounded = (all + 0x7fff + ((all >> 16) & 1)) >> 16;
+    bits = static_cast<uint16_t>(value != value ? 0x7fc0 : rounded);
+  }
+  operator float() const {
+    const uint32_t all = static_cast<uint32_t>(bits) << 16;
+    float value;
+    std::memcpy(&value, &all, sizeof value);
+    return value;
+  }
+};
+
+template <class T = float>
+const T* in(const Tensor& t) {
+  return static_cast<const T*>(t.const_data_ptr());
+}
+
+template <class T = float>
+T* out(const Tensor& t) {
+  return static_cast<T*>(t.mutable_data_ptr());
+}
+
+inline bool is_bfloat16(const Tensor& t) {
+  return t.scalar_type() == torch::headeronly::ScalarType::BFloat16;
+}
 
 // A chunk of this many floats fits into the second cache of any processor of the last ten years,
 // and is long enough that starting it costs nothing.

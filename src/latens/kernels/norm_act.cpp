@@ -1,4 +1,5 @@
-// Batch normalisation over a channels-last map, with the ReLU and the 2x2 maximum after it.
+// Batch normalisation over a channels-last map, with the ReLU and the 2x2 maximum after it. Maps
+// and their gradients are float32 or bfloat16; statistics, weights and all arithmetic float32.
 //
 // Two passes over memory forward (sums; output) and two backward (sums; gradient), where torch's
 // own three layers take about twice as many. A map [N, C, H, W] in channels-last order is a matrix
@@ -69,7 +70,8 @@ struct Norm {
 };
 
 // The mean of some rows all over the map: near enough to the true one to subtract first.
-Floats guess(const Map& map, const float* x) {
+template <class T>
+Floats guess(const Map& map, const T* x) {
   const int64_t rows = map.rows(), count = std::min<int64_t>(rows, 32);
   Floats mean(map.channels);
   for (int64_t i = 0; i < count; ++i)
@@ -78,7 +80,8 @@ Floats guess(const Map& map, const float* x) {
   return mean;
 }
 
-void statistics(const Map& map, const float* x, float* mean_C, float* var_C) {
+template <class T>
+void statistics(const Map& map, const T* x, float* mean_C, float* var_C) {
   const Floats near_C = guess(map, x), near = repeated(near_C, map.together());
   const Chunks chunks = map.chunks();
   Sums sums(chunks.count, map.channels);
@@ -101,7 +104,8 @@ void statistics(const Map& map, const float* x, float* mean_C, float* var_C) {
   }
 }
 
-void output(const Map& map, const Norm& norm, const float* x, float* y) {
+template <class T>
+void output(const Map& map, const Norm& norm, const T* x, T* y) {
   const float *mean = norm.mean.data(), *scale = norm.scale.data(), *shift = norm.shift.data();
   const auto body = [=, low = norm.low](int64_t j, int64_t i) {
     const float z = (x[i] - mean[j]) * scale[j] + shift[j];
@@ -113,7 +117,8 @@ void output(const Map& map, const Norm& norm, const float* x, float* y) {
 }
 
 // Sums of the gradient g after the ReLU and of g * (x - mean).
-Sums gradient_sums(const Map& map, const Norm& norm, const float* x, const float* dy) {
+template <class T>
+Sums gradient_sums(const Map& map, const Norm& norm, const T* x, const T* dy) {
   const float *mean = norm.mean.data(), *scale = norm.scale.data(), *shift = norm.shift.data();
   const Chunks chunks = map.chunks();
   Sums sums(chunks.count, map.channels);
@@ -149,8 +154,9 @@ struct Slope {
   }
 };
 
-void gradient(const Map& map, const Norm& norm, const Slope& through, const float* x,
-              const float* dy, float* dx) {
+template <class T>
+void gradient(const Map& map, const Norm& norm, const Slope& through, const T* x, const T* dy,
+              T* dx) {
   const float *mean = norm.mean.data(), *scale = norm.scale.data(), *shift = norm.shift.data();
   const float *level = through.level.data(), *slope = through.slope.data();
   const auto body = [=, low = norm.low](int64_t j, int64_t i) {
@@ -195,8 +201,8 @@ struct Winner {
   int cell;
 };
 
-template <int cells>
-inline Winner winner(const float* x, const Cells& at, int64_t c, float mean, float scale,
+template <int cells, class T>
+inline Winner winner(const T* x, const Cells& at, int64_t c, float mean, float scale,
                      float shift) {
   Winner best{0, x[at.at[0] + c] - mean, 0};
   best.z = best.d * scale + shift;
@@ -211,7 +217,8 @@ inline Winner winner(const float* x, const Cells& at, int64_t c, float mean, flo
   return best;
 }
 
-void pooled_output(const Map& map, const Norm& norm, const float* x, float* y) {
+template <class T>
+void pooled_output(const Map& map, const Norm& norm, const T* x, T* y) {
   const float *mean = norm.mean.data(), *scale = norm.scale.data(), *shift = norm.shift.data();
   const auto body = [=, low = norm.low, C = map.channels](auto cells, Cells from, int64_t to) {
 #pragma GCC ivdep
@@ -224,7 +231,8 @@ void pooled_output(const Map& map, const Norm& norm, const float* x, float* y) {
 }
 
 // The winner is found again: that is cheaper than to have stored it.
-Sums pooled_gradient_sums(const Map& map, const Norm& norm, const float* x, const float* dy) {
+template <class T>
+Sums pooled_gradient_sums(const Map& map, const Norm& norm, const T* x, const T* dy) {
   const float *mean = norm.mean.data(), *scale = norm.scale.data(), *shift = norm.shift.data();
   const Chunks chunks = map.pooled_rows();
   Sums sums(chunks.count, map.channels);
@@ -247,8 +255,9 @@ Sums pooled_gradient_sums(const Map& map, const Norm& norm, const float* x, cons
   return sums;
 }
 
-void pooled_gradient(const Map& map, const Norm& norm, const Slope& through, const float* x,
-                     const float* dy, float* dx) {
+template <class T>
+void pooled_gradient(const Map& map, const Norm& norm, const Slope& through, const T* x,
+                     const T* dy, T* dx) {
   const float *mean = norm.mean.data(), *scale = norm.scale.data(), *shift = norm.shift.data();
   const float *level = through.level.data(), *slope = through.slope.data();
   const auto body = [=, low = norm.low, C = map.channels](auto cells, Cells from, int64_t to) {
@@ -265,27 +274,43 @@ void pooled_gradient(const Map& map, const Norm& norm, const Slope& through, con
   map.pooled_rows().each([&](int64_t, int64_t a, int64_t b) { windows(map, a, b, body); }, true);
 }
 
+template <class T>
+void forward(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps, bool relu,
+             bool pool, const Tensor& y, const Tensor& mean, const Tensor& var) {
+  const Map map(x);
+  statistics(map, in<T>(x), out(mean), out(var));
+  const Norm norm(map, mean, var, weight, bias, eps, relu, pool ? 1 : map.together());
+  (pool ? pooled_output<T> : output<T>)(map, norm, in<T>(x), out<T>(y));
+}
+
+template <class T>
+void backward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& bias,
+              const Tensor& mean, const Tensor& var, double eps, bool relu, bool pool,
+              const Tensor& dx, const Tensor& dweight, const Tensor& dbias) {
+  const Map map(x);
+  const int64_t times = pool ? 1 : map.together();
+  const Norm norm(map, mean, var, weight, bias, eps, relu, times);
+  const Sums sums = (pool ? pooled_gradient_sums<T> : gradient_sums<T>)(map, norm, in<T>(x),
+                                                                        in<T>(dy));
+  const Slope through(map, norm, sums, var, eps, times);
+  (pool ? pooled_gradient<T> : gradient<T>)(map, norm, through, in<T>(x), in<T>(dy), out<T>(dx));
+  for (int64_t c = 0; c < map.channels; ++c) {
+    out(dweight)[c] = static_cast<float>(sums.second[c] / std::sqrt(in(var)[c] + eps));
+    out(dbias)[c] = static_cast<float>(sums.first[c]);
+  }
+}
+
 void norm_act(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps, bool relu,
               bool pool, Tensor y, Tensor mean, Tensor var) {
-  const Map map(x);
-  statistics(map, in(x), out(mean), out(var));
-  const Norm norm(map, mean, var, weight, bias, eps, relu, pool ? 1 : map.together());
-  (pool ? pooled_output : output)(map, norm, in(x), out(y));
+  const auto run = is_bfloat16(x) ? forward<BFloat16> : forward<float>;
+  run(x, weight, bias, eps, relu, pool, y, mean, var);
 }
 
 void norm_act_backward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& bias,
                        const Tensor& mean, const Tensor& var, double eps, bool relu, bool pool,
                        Tensor dx, Tensor dweight, Tensor dbias) {
-  const Map map(x);
-  const int64_t times = pool ? 1 : map.together();
-  const Norm norm(map, mean, var, weight, bias, eps, relu, times);
-  const Sums sums = (pool ? pooled_gradient_sums : gradient_sums)(map, norm, in(x), in(dy));
-  const Slope through(map, norm, sums, var, eps, times);
-  (pool ? pooled_gradient : gradient)(map, norm, through, in(x), in(dy), out(dx));
-  for (int64_t c = 0; c < map.channels; ++c) {
-    out(dweight)[c] = static_cast<float>(sums.second[c] / std::sqrt(in(var)[c] + eps));
-    out(dbias)[c] = static_cast<float>(sums.first[c]);
-  }
+  const auto run = is_bfloat16(x) ? backward<BFloat16> : backward<float>;
+  run(dy, x, weight, bias, mean, var, eps, relu, pool, dx, dweight, dbias);
 }
 
 }  // namespace

@@ -18,10 +18,10 @@ FEW, LANES, SIDES = 4, 16, (1, 3, 5, 7)
 """A thin map has at most `FEW` channels, a wide one a multiple of `LANES`; sides of kernels."""
 
 
-def _plain(*tensors: Tensor | None) -> bool:
-    """Whether the kernels are there for such numbers: on CPU, float32, and some of them."""
+def _plain(*tensors: Tensor | None, also: torch.dtype = torch.float32) -> bool:
+    """Whether the kernels are there for such numbers: on CPU, float32 (or `also`), and some."""
     return kernels.ready() and all(
-        t is None or (t.device.type == "cpu" and t.dtype == torch.float32 and t.numel() > 0)
+        t is None or (t.device.type == "cpu" and t.dtype in (torch.float32, also) and t.numel() > 0)
         for t in tensors
     )
 
@@ -42,7 +42,8 @@ def _map(like: Tensor, *shape: int) -> Tensor:
 
 def norm_act_applies(x_BCHW: Tensor) -> bool:
     """Whether `norm_act` can be used: a map that fits, with more than one value in a channel."""
-    return _plain(x_BCHW) and _last(x_BCHW) and x_BCHW.numel() > x_BCHW.shape[1]
+    fits = _plain(x_BCHW, also=torch.bfloat16)
+    return fits and _last(x_BCHW) and x_BCHW.numel() > x_BCHW.shape[1]
 
 
 def norm_act(
@@ -50,6 +51,7 @@ def norm_act(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Batch normalisation by the statistics of this batch, then ReLU, then the 2x2 maximum.
 
+    x is float32 or bfloat16, and so are the map and the gradient of x; the rest is float32.
     Returns the map (pooled to ceil(H / 2) x ceil(W / 2), an odd edge keeping its smaller windows),
     and mean_C and var_C of this batch, through which no gradient flows; var_C is the mean of
     squares, not the unbiased estimate. NaN and ties in a window are treated as torch does.
@@ -68,7 +70,11 @@ class _NormAct(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         batch, channels, height, width = x.shape
         size = ((height + 1) // 2, (width + 1) // 2) if pool else (height, width)
-        y, mean, var = _map(x, batch, channels, *size), x.new_empty(channels), x.new_empty(channels)
+        y, mean, var = (
+            _map(x, batch, channels, *size),
+            bias.new_empty(channels),
+            bias.new_empty(channels),
+        )
         torch.ops.latens.norm_act(x, weight, bias, eps, relu, pool, y, mean, var)
         ctx.save_for_backward(x, weight, bias, mean, var)
         ctx.how = eps, relu, pool

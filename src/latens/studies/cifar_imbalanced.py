@@ -41,7 +41,7 @@ CONV = {
 }  # fmt: skip
 SAME_CODE = {"kind": "residual", "patch": 4, "widths": [64], "blocks": 1}
 LARGE = {
-    "kind": "conv", "encoder_filters": [64, 64, 128, 128, 128, 128],
+    "kind": "conv", "encoder_filters": [64, 64, 128, 128, 256, 256],
     "decoder_filters": [32, 16, 16], "down_after": [1, 3, 5], "down": "max",
 }  # fmt: skip
 AUGMENT = "shift,flip"
@@ -132,10 +132,10 @@ def _side(scale: Scale) -> list[Arm]:
 
 
 def _large(scale: Scale) -> list[Arm]:
-    """All images: Muon, which learns fastest; smoothed labels hold off overfitting."""
+    """All images: Muon, which learns fastest; the rest holds off overfitting."""
     joint = _joint(
         scale, 1.0, by_scale(scale, 1, 24, 30), balance="class-weights",
-        augment="shift=0.5,flip", label_smoothing=0.1,
+        augment="shift=0.5,flip,erase=0.5", label_smoothing=0.1,
         optimizer="muon", learning_rate=0.05, schedule="linear", hidden=(), dropout=0.0,
         overrides={"encoder": LARGE, "head.pool": "mean-max"},
     )  # fmt: skip
