@@ -38,6 +38,19 @@ def test_orthogonalised_keeps_the_singular_vectors() -> None:
     assert (turned.diag() > 0).all()
 
 
+@pytest.mark.parametrize("shape", [(32, 800), (64, 64), (800, 32)])
+def test_orthogonalised_is_the_papers_iteration(shape: Any) -> None:
+    """Also for a gradient of low rank, whose other directions are almost nothing."""
+    draw = torch.Generator().manual_seed(1)
+    thin = torch.randn(shape[0], 4, generator=draw) @ torch.randn(4, shape[1], generator=draw)
+    matrix = thin + 1e-4 * torch.randn(shape, generator=draw)
+    x = matrix.double() / (matrix.double().norm() + 1e-7)
+    for _ in range(5):
+        gram = x @ x.T
+        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+    assert (orthogonalised(matrix) - x).norm() / x.norm() < 1e-3
+
+
 def test_a_gradient_of_zeros_moves_nothing() -> None:
     assert not orthogonalised(torch.zeros(16, 16)).any()
 
