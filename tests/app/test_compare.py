@@ -132,6 +132,20 @@ def test_few_seeds_are_a_finding(compared: latens.Comparison) -> None:
     assert "unmatched-control" not in [finding["code"] for finding in compared.findings]
 
 
+def test_what_pretraining_found_is_told_with_the_options_of_a_comparison(
+    copy: Path, compared: latens.Comparison
+) -> None:
+    example = RunFolder.open(copy / "runs" / "autoencoder-seed0")
+    message = "The error is above that of PCA. Train longer (--epochs 9)."
+    found = {"code": "worse-than-pca", "severity": "warning", "message": message}
+    other = {"code": "few-test-images", "severity": "info", "message": "Few."}
+    example.write_result("findings", {"findings": [found, other]}, {})
+    told = [f for f in app.resume(copy, digits()).findings if f not in compared.findings]
+    assert [item["message"] for item in told] == [
+        "In pretraining, the error is above that of PCA. Train longer (--pretrain-epochs 9)."
+    ]
+
+
 def test_the_page_is_there(compared: latens.Comparison) -> None:
     assert Path(compared.page).read_text("utf-8").startswith("<!doctype html>")
 

@@ -242,7 +242,8 @@ def _conclude(
             seeds=seeds, arms=shown, selected_on="validation",
         )
     )  # fmt: skip
-    told = [finding.to_dict() for finding in found]
+    example = RunFolder.open(folder.path / "runs" / f"autoencoder-seed{seeds[0]}")
+    told = [finding.to_dict() for finding in found] + _of_autoencoder(example)
     result = {
         "data": images.name,
         "seeds": list(seeds),
@@ -254,9 +255,24 @@ def _conclude(
     }
     folder.write_result("comparison", result, {})
     folder.write_result("findings", {"findings": told}, {})
-    example = RunFolder.open(folder.path / "runs" / f"autoencoder-seed{seeds[0]}")
     folder.write_result("reconstruction", *example.result("reconstruction"))
     return Comparison(
         run=str(folder.path), data=images.name, seeds=list(seeds), arms=shown,
         comparisons=verdicts, findings=told, page=str(build_report(folder)),
     )  # fmt: skip
+
+
+def _of_autoencoder(run: RunFolder) -> list[dict[str, str]]:
+    """What the training of one autoencoder found, in a comparison's words."""
+    found, _ = run.result("findings")
+    return [
+        {**item, "message": _in_pretraining(item["message"])}
+        for item in found["findings"]
+        if item["code"] in ("code-unused", "wide-code", "worse-than-pca")
+    ]
+
+
+def _in_pretraining(message: str) -> str:
+    return f"In pretraining, {message[0].lower()}{message[1:]}".replace(
+        "--epochs", "--pretrain-epochs"
+    )
