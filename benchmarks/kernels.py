@@ -1,8 +1,9 @@
 """The native kernels against torch's best equivalent, layer by layer, forward and backward.
 
-    python benchmarks/kernels.py [--quick] [--threads N] [--json FILE]
+    python benchmarks/kernels.py [--quick] [--bfloat16] [--threads N] [--json FILE]
 
-Everything is float32 with channels last, at the shapes of CAE-10 and DAE-8 (networks.py). Ways are
+Everything has channels last, at the shapes of CAE-10 and DAE-8 (networks.py), in float32; with
+--bfloat16 normalisations in that, which the other kernels leave to torch. Ways are
 timed in turn (A B A B), each long enough to be measured; a figure is the median over rounds of the
 ratio within a round, torch's quickest way to ours. "of copying" compares the bytes that the layer
 must read and write with what `torch.add` moves a second on the same map: 1.0 is the speed of memory
@@ -46,16 +47,16 @@ class Case:
     copied: Tensor
 
 
-def leaf(*shape: int) -> Tensor:
-    return torch.randn(shape).contiguous(memory_format=LAST).requires_grad_()
+def leaf(*shape: int, kind: torch.dtype = torch.float32) -> Tensor:
+    return torch.randn(shape).to(kind).contiguous(memory_format=LAST).requires_grad_()
 
 
 def both_ways(forward: Callable[[], Tensor], leaves: tuple[Tensor, ...], dy: Tensor) -> Way:
     return lambda: torch.autograd.grad(forward(), leaves, dy)
 
 
-def norm(batch: int, side: int, channels: int, pool: bool, times: int) -> Case:
-    x, weight = leaf(batch, channels, side, side), torch.ones(channels).requires_grad_()
+def norm(batch: int, side: int, channels: int, pool: bool, times: int, kind: torch.dtype) -> Case:
+    x, weight = leaf(batch, channels, side, side, kind=kind), torch.ones(channels).requires_grad_()
     bias = torch.zeros(channels).requires_grad_()
     leaves = (x, weight, bias)
 
@@ -66,7 +67,7 @@ def norm(batch: int, side: int, channels: int, pool: bool, times: int) -> Case:
         y = F.relu(F.batch_norm(x, None, None, weight, bias, training=True), inplace=True)
         return F.max_pool2d(y, 2, ceil_mode=True) if pool else y
 
-    dy = torch.randn(native().shape).contiguous(memory_format=LAST)
+    dy = leaf(*native().shape, kind=kind).detach()
     # Forward x twice, y once; backward x and dy twice, dx once.
     floats = 5 * x.numel() + 3 * dy.numel()
     name = f"normalise, ReLU{', pool' * pool} {channels} x {side} x {side}"
@@ -123,17 +124,18 @@ def loss(batch: int, side: int) -> Case:
     return Case("sigmoid, squared error", 1, 5 * logits.numel(), native, torchs, target)
 
 
-def cases(network: Network, batch: int) -> Iterator[Case]:
-    """Each layer of the network that a kernel can do; equal ones once, with their number."""
+def cases(network: Network, batch: int, kind: torch.dtype) -> Iterator[Case]:
+    """Each layer of the network that a kernel can do so; equal ones once, with their number."""
     (side, _, wide), *_, (end, before, _) = network.convolutions()
     words = [*network.encoder, *network.decoder, ""]
     pools = [words[i + 1] == "pool" for i, word in enumerate(words) if isinstance(word, int)]
     norms = zip(network.convolutions(), pools, strict=False)  # the last one has no normalisation
-    yield first(batch, side, wide)
     for (at, channels, pool), times in Counter((s, c, p) for (s, _, c), p in norms).items():
-        yield norm(batch, at, channels, pool, times)
-    yield last(batch, end, before)
-    yield loss(batch, end)
+        yield norm(batch, at, channels, pool, times, kind)
+    if kind == torch.float32:
+        yield first(batch, side, wide)
+        yield last(batch, end, before)
+        yield loss(batch, end)
 
 
 def seconds(way: Way, least: float) -> float:
@@ -170,11 +172,13 @@ def measured(case: Case, rounds: int, least: float) -> dict[str, object]:
     }  # fmt: skip
 
 
-def compare(network: Network, batch: int, rounds: int, least: float) -> list[dict[str, object]]:
+def compare(
+    network: Network, batch: int, rounds: int, least: float, kind: torch.dtype
+) -> list[dict[str, object]]:
     """All layers of a network, told as they come, and their sum."""
-    print(f"\n{network.title}, batch {batch}")
+    print(f"\n{network.title}, batch {batch}, {kind}")
     rows = []
-    for case in cases(network, batch):
+    for case in cases(network, batch, kind):
         row = {"network": network.name, "batch": batch, **measured(case, rounds, least)}
         rows.append(row)
         print(
@@ -194,6 +198,7 @@ def compare(network: Network, batch: int, rounds: int, least: float) -> list[dic
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="CAE-10 at batch 128, three rounds")
+    parser.add_argument("--bfloat16", action="store_true")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--json", type=Path, help="write the figures into this file too")
     asked = parser.parse_args()
@@ -208,9 +213,12 @@ def main() -> None:
     print(f"{sentence(found)}; {asked.threads} threads")
     plan = [(CAE_10, 128)] if asked.quick else [(CAE_10, 128), (CAE_10, 256), (DAE_8, 128)]
     rounds, least = (3, 0.05) if asked.quick else (9, 0.15)
-    rows = [row for which, batch in plan for row in compare(which, batch, rounds, least)]
+    kind = torch.bfloat16 if asked.bfloat16 else torch.float32
+    rows = [row for which, batch in plan for row in compare(which, batch, rounds, least, kind)]
     if asked.json:
-        document = {"hardware": found, "threads": asked.threads, "layers": rows}
+        document = {
+            "hardware": found, "threads": asked.threads, "kind": str(kind), "layers": rows,
+        }  # fmt: skip
         asked.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 

@@ -70,11 +70,8 @@ class _NormAct(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         batch, channels, height, width = x.shape
         size = ((height + 1) // 2, (width + 1) // 2) if pool else (height, width)
-        y, mean, var = (
-            _map(x, batch, channels, *size),
-            bias.new_empty(channels),
-            bias.new_empty(channels),
-        )
+        y = _map(x, batch, channels, *size)
+        mean, var = torch.empty_like(bias), torch.empty_like(bias)
         torch.ops.latens.norm_act(x, weight, bias, eps, relu, pool, y, mean, var)
         ctx.save_for_backward(x, weight, bias, mean, var)
         ctx.how = eps, relu, pool
