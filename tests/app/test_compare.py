@@ -142,7 +142,8 @@ def test_what_pretraining_found_is_told_with_the_options_of_a_comparison(
     example.write_result("findings", {"findings": [found, other]}, {})
     told = [f for f in app.resume(copy, digits()).findings if f not in compared.findings]
     assert [item["message"] for item in told] == [
-        "In pretraining, the error is above that of PCA. Train longer (--pretrain-epochs 9)."
+        "In pretraining, the error is above that of PCA. Train longer "
+        "(latens compare --pretrain-epochs 9)."
     ]
 
 

@@ -173,8 +173,11 @@ def test_second_derivatives_are_refused() -> None:
 
 
 def test_where_it_applies(monkeypatch: pytest.MonkeyPatch) -> None:
-    x, _, _ = drawn(2, 4, 6, 6)
-    assert ops.norm_act_applies(x) and ops.norm_act_applies(x.bfloat16())
+    x, weight, bias = drawn(2, 4, 6, 6)
+    assert ops.norm_act_applies(x, weight) and ops.norm_act_applies(x.bfloat16(), weight)
+    assert not ops.norm_act_applies(x.bfloat16(), weight.bfloat16()), "it would be read as float32"
+    with pytest.raises(RuntimeError):
+        ops.norm_act(x.bfloat16(), weight.bfloat16(), bias, 1e-5, relu=True, pool=False)
     wrong = {
         "another layout": x.contiguous(),
         "another type": x.double(),
@@ -185,6 +188,6 @@ def test_where_it_applies(monkeypatch: pytest.MonkeyPatch) -> None:
         "no device": x.to("meta"),
         "one value in a channel": x[:1, :, :1, :1],
     }
-    assert [why for why, map_ in wrong.items() if ops.norm_act_applies(map_)] == []
+    assert [why for why, map_ in wrong.items() if ops.norm_act_applies(map_, weight)] == []
     monkeypatch.setenv("LATENS_KERNELS", "off")
-    assert not ops.norm_act_applies(x)
+    assert not ops.norm_act_applies(x, weight)

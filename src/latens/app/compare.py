@@ -273,6 +273,7 @@ def _of_autoencoder(run: RunFolder) -> list[dict[str, str]]:
 
 
 def _in_pretraining(message: str) -> str:
+    """The command is named, because a demo, which is a comparison too, has no such option."""
     return f"In pretraining, {message[0].lower()}{message[1:]}".replace(
-        "--epochs", "--pretrain-epochs"
+        "(--epochs", "(latens compare --pretrain-epochs"
     )

@@ -40,14 +40,19 @@ struct BFloat16 {
   }
 };
 
+// What torch calls the numbers of a map. Asking for a tensor's data by it raises where the tensor
+// has others, before anything is read.
+template <class T> struct Named { using Type = T; };
+template <> struct Named<BFloat16> { using Type = torch::headeronly::BFloat16; };
+
 template <class T = float>
 const T* in(const Tensor& t) {
-  return static_cast<const T*>(t.const_data_ptr());
+  return reinterpret_cast<const T*>(t.const_data_ptr<typename Named<T>::Type>());
 }
 
 template <class T = float>
 T* out(const Tensor& t) {
-  return static_cast<T*>(t.mutable_data_ptr());
+  return reinterpret_cast<T*>(t.mutable_data_ptr<typename Named<T>::Type>());
 }
 
 inline bool is_bfloat16(const Tensor& t) {

@@ -40,9 +40,10 @@ def _map(like: Tensor, *shape: int) -> Tensor:
     return torch.empty(shape, dtype=like.dtype, memory_format=torch.channels_last)
 
 
-def norm_act_applies(x_BCHW: Tensor) -> bool:
-    """Whether `norm_act` can be used: a map that fits, with more than one value in a channel."""
-    fits = _plain(x_BCHW, also=torch.bfloat16)
+def norm_act_applies(x_BCHW: Tensor, weight_C: Tensor) -> bool:
+    """Whether `norm_act` can be used: a map that fits, with more than one value in a channel, and
+    weights in float32, which those of a bfloat16 training are too."""
+    fits = _plain(x_BCHW, also=torch.bfloat16) and _plain(weight_C)
     return fits and _last(x_BCHW) and x_BCHW.numel() > x_BCHW.shape[1]
 
 

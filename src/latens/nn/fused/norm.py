@@ -39,7 +39,7 @@ def _run(layers: Sequence[nn.Module], x_BCHW: Tensor) -> Tensor:
     norm = layers[0]
     assert isinstance(norm, nn.BatchNorm2d)
     ops = native.ops() if norm.training and norm.affine else None
-    if ops is None or not ops.norm_act_applies(x_BCHW):
+    if ops is None or not ops.norm_act_applies(x_BCHW, norm.weight):
         return plainly(layers, x_BCHW)
     relu, pool = len(layers) > 1, len(layers) > 2
     y_BCHW: Tensor
