@@ -29,3 +29,4 @@ ReportedClassifier: TypeAlias = Literal[
 ]
 """Recipes of the reports; `latens/reported.py` says what they are."""
 Schedule: TypeAlias = Literal["constant", "cosine", "linear", "one-cycle", "plateau"]
+Views: TypeAlias = Literal["none", "mirror", "shift", "both"]

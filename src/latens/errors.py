@@ -26,6 +26,10 @@ class LatensError(Exception):
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".rstrip()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For the way from one process to another: the kinds differ in what they are made from."""
+        return type(self).__new__, (type(self), self.message), vars(self)
+
 
 class UsageError(LatensError, ValueError):
     """A flag, name or argument that cannot be meant."""

@@ -156,11 +156,11 @@ def test_what_torchrun_says_is_heard(second_of_two: None, monkeypatch: pytest.Mo
 
 
 def test_threads_are_shared_out(second_of_two: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device, "_cores", lambda: 4)
+    monkeypatch.setattr(device, "cores", lambda: 4)
     reason = device.place(TrainSpec(device="cpu")).reason
     assert "2 threads in each of 2 processes" in reason
     assert torch.get_num_threads() == 2
-    monkeypatch.setattr(device, "_cores", lambda: 1)
+    monkeypatch.setattr(device, "cores", lambda: 1)
     assert "1 thread in each" in device.place(TrainSpec(device="cpu")).reason
 
 

@@ -163,6 +163,16 @@ def test_tied_weights_are_said_to_be_copied() -> None:
     assert "copied" in chain(model, spec, (1, 8, 8), "autoencoder").notes[0]
 
 
+def test_a_file_scores_one_view_and_says_so() -> None:
+    model, spec = of(ConvSpec(**SMALL), ClassifySpec(), HeadSpec(hidden=(7,), views="mirror"))
+    found = chain(model, spec, (1, 8, 8), "classifier")
+    assert "2 views" in found.notes[0]
+    images = torch.rand(3, 1, 8, 8)
+    wanted = torch.softmax(model.eval().view_logits(images), 1)
+    assert torch.allclose(as_module(found)(images), wanted, atol=1e-6)
+    assert not torch.allclose(torch.softmax(model.class_logits(images), 1), wanted, atol=1e-6)
+
+
 def test_a_vae_that_is_told_the_class_is_not_applicable() -> None:
     model, spec = of(ConvSpec(**SMALL), VaeSpec(conditional=True))
     with pytest.raises(UsageError, match="told the class is not applicable") as caught:

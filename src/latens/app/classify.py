@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from latens import processes, recipes, transfer
+from latens import choices, processes, recipes, transfer
 from latens.app import network, options, settings
 from latens.app.following import follow
 from latens.app.opening import data_of, read_data, require_finished, task_of
@@ -135,24 +135,30 @@ def _spec(
         encoder: Any = before.spec.encoder
     else:
         encoder = network.encoder(given, images.shape, recipe.encoder)
+    augment = options.effects(given.get("augment", True), "augmentation", recipe.augment)
     values = {
         "task": "classify",
         "data": data.model_dump(),
         "encoder": encoder,
         "objective": _objective(given),
-        "head": recipe.head,
+        "head": {**recipe.head.model_dump(), "views": _views(augment)},
         "phases": _phases(given, mode, recipe, epochs),
         "train": {
             # Few labels are no reason to peek at many: without a budget the best epoch on
             # validation is kept, with one simply the last.
             "keep": "last" if data.labels else "best",
-            "augment": options.effects(given.get("augment", True), "augmentation", recipe.augment),
+            "augment": augment,
             "validate_every": max(1, epochs // recipes.VALIDATIONS),
         },
         "mode": mode,
         "origin": before.origin(images) if before and mode != "scratch" else None,
     }
     return options.run_spec(values, given, ClassifyOptions)
+
+
+def _views(augment: Sequence[Mapping[str, Any]]) -> choices.Views:
+    """A network that learned from mirrored images is asked about them, too."""
+    return "mirror" if any(effect["name"] == "flip" for effect in augment) else "none"
 
 
 def _epochs(

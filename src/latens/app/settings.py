@@ -108,6 +108,11 @@ class HeadOptions(TypedDict, total=False):
         Setting("Take features from this stage of the encoder, as block2.", at="head.stage",
                 shown="its end", panel=NETWORK),
     ]  # fmt: skip
+    views: Annotated[
+        choices.Views | None,
+        Setting("Average the scores over an image, its mirror image, and it shifted by a pixel.",
+                at="head.views", panel=RARE, shown="mirror where training mirrors, else none"),
+    ]  # fmt: skip
     head_filters: Annotated[
         Sequence[int] | None,
         Setting("Kernels of a conv1d or conv2d head's layers.", at="head.filters",

@@ -19,6 +19,7 @@ from latens.app.opening import task_of
 from latens.app.study_answer import Outcomes, answer
 from latens.app.study_answer import hardware as hardware
 from latens.app.study_arms import SMOKE_DATA, Trainings
+from latens.app.study_workers import Workers
 from latens.app.warm_up import warm_up
 from latens.errors import Interrupted, RunError, UsageError, unknown_name
 from latens.progress import Progress, silent
@@ -26,6 +27,7 @@ from latens.report import markdown
 from latens.report.build import build as build_report
 from latens.runs.folder import RunFolder
 from latens.studies._study import SCALES, Arm, Plan, Scale, Study
+from latens.train.device import cores
 from latens.train.records import Observer
 
 if TYPE_CHECKING:
@@ -83,6 +85,7 @@ def run(
     options: dict[str, Any] | None = None,
     storage: str | None = None,
     queue: str | None = None,
+    workers: int = 1,
     observers: Sequence[Observer] = (),
     progress: Progress = silent,
 ) -> StudyResult:
@@ -98,6 +101,8 @@ def run(
         storage: the URL of a database through which `latens worker` on other machines, which
             share the study's folder, takes its part of the trainings.
         queue: the name that those workers are told; by default NAME-SCALE.
+        workers: how many trainings at a time, in processes of this machine, each with its share
+            of the cores unless `options` say how many threads.
 
     Raises:
         UsageError: no such study or scale. RunError: another study is at `out`.
@@ -110,6 +115,7 @@ def run(
         raise UsageError(
             f"Expected at least one seed; got {count}.", hint="Use --seeds 5.", code="too-few-seeds"
         )
+    machine = _shares(options or {}, workers, storage)
     if scale == "smoke" and data:
         raise UsageError(
             f"Expected no other images at the scale smoke, which takes {SMOKE_DATA}; got {data!r}.",
@@ -118,11 +124,11 @@ def run(
         )
     source = SMOKE_DATA if scale == "smoke" else data or study.data
     folder = _folder(Path(out) if out else FOLDER / f"{name}-{scale}", name, scale, source)
-    work = Trainings(folder.path, source, scale, range(count), options or {}, observers, progress)
+    work = Trainings(folder.path, source, scale, range(count), machine, observers, progress)
     with folder.alone():
-        shared = _shared(storage, queue or f"{name}-{scale}", name, work)
+        shared = _shared(storage, queue or f"{name}-{scale}", name, work, workers)
         try:
-            warm_up(options or {})
+            warm_up(machine)
             plan, outcomes = _rounds(study, work, progress, shared)
             extra = study.measure(work) if study.measure else {}
         except Interrupted as stopped:
@@ -132,7 +138,8 @@ def run(
             shared.close()
         for what, (values, arrays) in extra.items():
             folder.write_result(what, values, arrays)
-        folder.write_result("study", answer(name, study, work, plan, outcomes), {})
+        typed = _typed(name, work, workers, data)
+        folder.write_result("study", answer(name, study, work, plan, outcomes, typed), {})
         return report(name, scale=scale, out=folder.path)
 
 
@@ -196,8 +203,45 @@ def _folder(path: Path, name: str, scale: str, source: str) -> RunFolder:
     return folder
 
 
-def _shared(storage: str | None, queue: str, name: str, work: Trainings) -> StudyQueue | None:
-    """The queue from which other machines take trainings, where one was asked for."""
+def _typed(name: str, work: Trainings, workers: int, data: str | None) -> str:
+    """The command, with the options that decide what it finds and how long it takes."""
+    flags: dict[str, Any] = {
+        "scale": work.scale, "seeds": len(work.seeds), "data": quote(data) if data else None,
+        "workers": workers if workers > 1 else None,
+        "threads": work.options.get("threads") if workers == 1 else None,
+    }  # fmt: skip
+    flags |= {
+        what: work.options[what]
+        for what in ("device", "precision")
+        if work.options.get(what, "auto") != "auto"
+    }
+    said = [f"--{flag} {value}" for flag, value in flags.items() if value is not None]
+    return " ".join([f"latens study run {name}", *said])
+
+
+def _shares(options: dict[str, Any], workers: int, storage: str | None) -> dict[str, Any]:
+    """The options of every training, where `workers` of them share the cores of this machine."""
+    if workers < 1:
+        raise UsageError(
+            f"Expected at least one worker; got {workers}.", hint="Use --workers 2.", code="workers"
+        )
+    if workers == 1:
+        return options
+    if storage:
+        raise UsageError(
+            f"Expected workers of this machine or those of a storage; got {workers} and a storage.",
+            hint="Leave --workers out, and start 'latens worker' here as often as you like.",
+            code="workers",
+        )
+    return {**options, "threads": options.get("threads") or max(1, cores() // workers)}
+
+
+def _shared(
+    storage: str | None, queue: str, name: str, work: Trainings, workers: int
+) -> StudyQueue | Workers | None:
+    """Those that train too, where they were asked for: other machines, or processes of this one."""
+    if workers > 1:
+        return Workers(workers, work)
     if storage is None:
         return None
     from latens.app import study_queue  # Optuna is not needed without it
@@ -206,7 +250,7 @@ def _shared(storage: str | None, queue: str, name: str, work: Trainings) -> Stud
 
 
 def _rounds(
-    study: Study, work: Trainings, progress: Progress, shared: StudyQueue | None
+    study: Study, work: Trainings, progress: Progress, shared: StudyQueue | Workers | None
 ) -> tuple[Plan, Outcomes]:
     """Train all arms; ask for the plan again until it has no new arm."""
     outcomes: Outcomes = {}

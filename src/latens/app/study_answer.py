@@ -25,9 +25,10 @@ Outcomes = dict[str, list[Outcome]]
 
 
 def answer(
-    name: str, study: Study, work: Trainings, plan: Plan, outcomes: Outcomes
+    name: str, study: Study, work: Trainings, plan: Plan, outcomes: Outcomes, typed: str
 ) -> dict[str, Any]:
-    """The result "study": every arm with its scores, and every contrast with its verdict."""
+    """The result "study": every arm with its scores, every contrast with its verdict, and the
+    command that was `typed` for it."""
     arms = [_described(arm, outcomes[arm.name]) for arm in plan.arms]
     task = "classify" if study.metric == "accuracy" else "pretrain"
     answering = [arm for arm in arms if arm["task"] == task]
@@ -45,7 +46,7 @@ def answer(
         "contrasts": _contrasts(plan.contrasts, outcomes),
         "reported": [asdict(number) for number in study.reported],
         "remarks": [*study.remarks, *less_precise(plan, outcomes)],
-        "command": f"latens study run {name} --scale {work.scale} --seeds {len(work.seeds)}",
+        "command": typed,
         **hardware(),
     }
 

@@ -150,6 +150,10 @@ class Trainings:
             code=validation["code"], unit="nats" if name == "neg_elbo" else "mse", **common,
         )  # fmt: skip
 
+    def needs(self, arm: Arm, seed: int) -> list[Path]:
+        """The run folders that this training reads."""
+        return [self.path(self.arms[name], seed) for name in (arm.encoder, arm.through) if name]
+
     def path(self, arm: Arm, seed: int) -> Path:
         """The run folder of an arm and a seed."""
         slug = re.sub(r"[^a-z0-9.]+", "-", arm.name.lower()).strip("-")

@@ -54,7 +54,7 @@ class StudyQueue:
             {
                 self.work.path(arm, seed).name: ({}, {
                     "arm": arm.name, "seed": seed, SO_FAR: dict(so_far),
-                    NEEDS: [name for name in _needs(self.work, arm, seed) if name in there],
+                    NEEDS: [p.name for p in self.work.needs(arm, seed) if p.name in there],
                 })
                 for arm, seed in asked
             }
@@ -150,12 +150,6 @@ def _job(queue: Queue, study: str, work: Trainings, no_more: Any = lambda: True)
         return Done(outcome.val, {"host": people.host(people.me())}, told=told)
 
     return Job(do, ready, no_more)
-
-
-def _needs(work: Trainings, arm: Arm, seed: int) -> list[str]:
-    """The names of the trainings whose runs this one reads."""
-    arms = [work.arms[name] for name in (arm.encoder, arm.through) if name]
-    return [work.path(before, seed).name for before in arms]
 
 
 def _require_done(queue: Queue, needs: Sequence[str]) -> None:

@@ -65,6 +65,14 @@ def run(
         str | None,
         typer.Option(metavar="NAME", help="Its name for workers.", show_default="NAME-SCALE"),
     ] = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Trainings at a time, each with its share of the cores.",
+            rich_help_panel="Machine",
+        ),
+    ] = 1,
     device: o.Device = "auto",
     threads: o.Threads = None,
     precision: Annotated[
@@ -87,7 +95,8 @@ def run(
         result = app.run(
             name, scale=scale, seeds=seeds, out=out, data=data,
             options={"device": device, "threads": threads, "precision": precision},
-            storage=storage, queue=queue, observers=[watch.observer], progress=watch.progress,
+            storage=storage, queue=queue, workers=workers,
+            observers=[watch.observer], progress=watch.progress,
         )  # fmt: skip
     _show(screen, result)
 

@@ -19,7 +19,8 @@ from latens.nn.chain.shapes import Shape, after
 from latens.nn.model import Model
 from latens.nn.networks.layers import without
 from latens.nn.variational import Variational
-from latens.spec import RunSpec
+from latens.nn.views import COUNTS
+from latens.spec import HeadSpec, RunSpec
 from latens.spec.layers import ActivationLayer, Layer, LayersHeadSpec, LayersSpec
 
 What = Literal["encoder", "autoencoder", "classifier"]
@@ -126,6 +127,12 @@ def _notes(spec: RunSpec, what: What) -> tuple[str, ...]:
         found.append("The tied weights are copied: the file does not know that they are the same.")
     if spec.objective.kind == "vae" and what == "autoencoder":
         found.append("The code is the mean of what the VAE would draw, as latens evaluates it.")
+    seen = spec.head.views if isinstance(spec.head, HeadSpec) else "none"
+    if what == "classifier" and seen != "none":
+        found.append(
+            f"The file scores an image as it is, where latens takes the mean over {COUNTS[seen]} "
+            "views of it."
+        )
     return tuple(found)
 
 
@@ -140,7 +147,7 @@ def _require_same(found: Chain, model: Model, what: What) -> None:
     ways: dict[What, Any] = {
         "encoder": model.encode,
         "autoencoder": model.reconstruct,
-        "classifier": lambda x: torch.softmax(model.class_logits(x), 1),
+        "classifier": lambda x: torch.softmax(model.view_logits(x), 1),
     }
     given, wanted = as_module(found)(x_BCHW), ways[what](x_BCHW)
     if given.shape != wanted.shape or not torch.allclose(given, wanted, rtol=1e-4, atol=1e-5):

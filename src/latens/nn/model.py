@@ -12,10 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from latens import catalog
+from latens.choices import Views
 from latens.errors import UsageError, unknown_name
 from latens.nn.head import Head
 from latens.nn.networks import layers
 from latens.nn.variational import Variational
+from latens.nn.views import views
 from latens.spec import (
     EncoderSpec,
     HeadSpec,
@@ -40,6 +42,7 @@ class Model(nn.Module):
             scores outside training (logit adjustment), or None.
         squash: whether what the decoder gives are logits, which a sigmoid makes pixels of; if not
             they are pixels already, as those of some networks that others trained.
+        views: those of an image over which class scores are averaged outside training.
     """
 
     log_prior: Tensor | None
@@ -53,6 +56,7 @@ class Model(nn.Module):
         head_stage: str | None = None,
         log_prior: Tensor | None = None,
         squash: bool = True,
+        views: Views = "none",
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -61,6 +65,7 @@ class Model(nn.Module):
         self.feature_shape = feature_shape
         self.head_stage = head_stage
         self.squash = squash
+        self.views: Views = views
         self.register_buffer("log_prior", log_prior)
 
     @property
@@ -107,11 +112,20 @@ class Model(nn.Module):
         return torch.sigmoid(logits_BCHW) if self.squash else logits_BCHW
 
     def class_logits(self, x_BCHW: Tensor) -> Tensor:
-        """Class scores before the softmax, float `[B, K]`."""
+        """Class scores before the softmax, float `[B, K]`; outside training the mean over the
+        `views` of each image."""
+        if self.training or self.views == "none":
+            return self.view_logits(x_BCHW)
+        return torch.stack([self.view_logits(v) for v in views(x_BCHW, self.views)]).mean(0)
+
+    def view_logits(self, x_BCHW: Tensor) -> Tensor:
+        """Class scores of the images as they are, float `[B, K]`."""
         return self._score(self.features(x_BCHW, self.head_stage))
 
     def both_logits(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """`pixel_logits` and `class_logits` of one pass through the encoder."""
+        """`pixel_logits` and `class_logits`, in training of one pass through the encoder."""
+        if not (self.training or self.views == "none"):
+            return self.pixel_logits(x_BCHW), self.class_logits(x_BCHW)
         count = _count(self.stages(), self.head_stage)
         read = self.encoder[:count](x_BCHW)
         return self._decode(self.encoder[count:](read)), self._score(read)
@@ -170,7 +184,9 @@ def build(
         top.log_weights = nn.Parameter(weights.log())
     adjusted = getattr(objective, "balance", "none") == "logit-adjustment"
     prior = torch.zeros(classes) if top is not None and adjusted else None
-    return Model(encoder, feature_shape, back, top, head.stage if head else None, prior, squash)
+    seen = head.views if isinstance(head, HeadSpec) else "none"
+    stage = head.stage if head else None
+    return Model(encoder, feature_shape, back, top, stage, prior, squash, seen)
 
 
 def count_parameters(module: nn.Module) -> int:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from latens.choices import Activation
+from latens.choices import Activation, Views
 from latens.errors import UsageError
 from latens.spec._base import Fraction, Positive, Spec
 from latens.spec.layers import LayersSpec
@@ -116,7 +116,8 @@ class HeadSpec(Spec):
     `kernel_size`, each with batch normalisation, ReLU and pooling by 2 while there is room.
     `pool` acts on feature maps alone: `flatten` keeps every number, `mean` and `mean-max` keep
     one or two a channel. `stage` takes the features from a named stage of the encoder, such as
-    "block2", instead of from its end.
+    "block2", instead of from its end. `views` are those of an image over which the scores are
+    averaged where the classifier is not trained (see `latens.nn.views`).
     """
 
     kind: Literal["dense", "conv1d", "conv2d"] = "dense"
@@ -126,6 +127,7 @@ class HeadSpec(Spec):
     dropout: Fraction = 0.3
     pool: Literal["flatten", "mean", "mean-max"] = "flatten"
     stage: str | None = None
+    views: Views = "none"
 
 
 def mirrored(

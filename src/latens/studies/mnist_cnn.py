@@ -5,10 +5,11 @@ then dropout (0.5, 0.65, 0.8), and ended at 98.89 %. Here the rounds are the sam
 best of the one before by validation, with seeds and intervals; then the report's final network, and
 latens' own, learn from all images.
 
-    latens study run mnist-cnn --scale quick
+    latens study run mnist-cnn --scale quick --workers 2 --precision bfloat16
 
-Quick: about 35 minutes on 2 cores, 3 seeds; the rounds use 1,000 images a class. Expected: hardly a
-difference within a round, as the report found; latens' own network above 99.4 %.
+Quick: about 20 minutes on 2 cores with matrix units for bfloat16, 3 seeds; the rounds use 1,000
+images a class. Expected: small differences within a round, where the report found none; latens' own
+network above 99.4 %.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from latens.studies._study import (
 )
 
 FILTERS, WIDTHS, DROPOUTS = (32, 64, 128), (32, 64, 128), (0.5, 0.65, 0.8)
+FIRST = DROPOUTS[0]  # of the first two rounds, so that it need not be trained again in the third
 FEW = {str(digit): 1000 for digit in range(10)}
 
 
@@ -44,15 +46,17 @@ def _plan(scale: Scale, so_far: Chosen) -> Plan:
     width = dict(zip([a.name for a in second], WIDTHS, strict=True)).get(_best(second, so_far), 32)
     third = [
         _arm(scale, f"dropout {d}", "round 3: dropout", filters=filters, hidden=(width,), drop=d)
-        for d in DROPOUTS
+        for d in DROPOUTS[1:]
     ]
     if not _best(first, so_far):
         return Plan(first)
     if not _best(second, so_far):
         return Plan([*first, *second])
+    usual = next(arm for arm in second if arm.name == _best(second, so_far))
+    dropped = dict(zip([arm.name for arm in (usual, *third)], DROPOUTS, strict=True))
     if not _best(third, so_far):
         return Plan([*first, *second, *third])
-    drop = dict(zip([a.name for a in third], DROPOUTS, strict=True))[_best(third, so_far)]
+    drop = dropped[_best([usual, *third], so_far)]
     last = [
         _arm(scale, "the rounds' best", "all images", filters=filters, hidden=(width,), drop=drop,
              epochs=by_scale(scale, 1, 3, 12), few=False),
@@ -62,7 +66,7 @@ def _plan(scale: Scale, so_far: Chosen) -> Plan:
         *contrasts_with(first[0].name, [a.name for a in first]),
         Contrast(second[0].name, _best(first, so_far)),
         *contrasts_with(second[0].name, [a.name for a in second]),
-        *contrasts_with(third[0].name, [a.name for a in third]),
+        *contrasts_with(usual.name, [a.name for a in third]),
         Contrast("latens' own", "the rounds' best"),
     ]
     return Plan([*first, *second, *third, *last], contrasts)
@@ -74,7 +78,7 @@ def _best(arms: list[Arm], so_far: Chosen) -> str:
 
 def _arm(
     scale: Scale, name: str, group: str, *, filters: int, hidden: tuple[int, ...] = (),
-    drop: float = 0.5, epochs: int | None = None, few: bool = True,
+    drop: float = FIRST, epochs: int | None = None, few: bool = True,
 ) -> Arm:  # fmt: skip
     options: dict[str, Any] = {
         "mode": "scratch", "augment": False, "hidden": hidden, "dropout": drop,
@@ -106,5 +110,5 @@ STUDY = Study(
         "dropouts, from one training each; the intervals here say how large a difference could "
         "have hidden.",
     ),
-    minutes=35,
+    minutes=20,
 )

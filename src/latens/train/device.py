@@ -37,7 +37,7 @@ def place(spec: TrainSpec) -> Placement:
     device = _of_this_process(device)
     dtype, precisely = _precision(spec.precision, device)
     if spec.threads or processes.local_count() > 1:  # torchrun leaves one thread to a process
-        torch.set_num_threads(spec.threads or _cores() // processes.local_count() or 1)
+        torch.set_num_threads(spec.threads or cores() // processes.local_count() or 1)
     if device.type == "cpu":
         keep_memory()
         why += f", {plural(torch.get_num_threads(), 'thread')}"
@@ -114,7 +114,7 @@ def _of_this_process(device: torch.device) -> torch.device:
     return torch.device("cuda", number)
 
 
-def _cores() -> int:
+def cores() -> int:
     """How many cores this process may use."""
     try:
         return len(os.sched_getaffinity(0))
