@@ -59,7 +59,7 @@ def _plan(scale: Scale, so_far: Chosen) -> Plan:
     drop = dropped[_best([usual, *third], so_far)]
     last = [
         _arm(scale, "the rounds' best", "all images", filters=filters, hidden=(width,), drop=drop,
-             epochs=by_scale(scale, 1, 3, 12), few=False),
+             epochs=by_scale(scale, 1, 2, 12), few=False),
         Arm("latens' own", "classify", {"epochs": by_scale(scale, 2, 6, 12)}, group="all images"),
     ]  # fmt: skip
     contrasts = [
