@@ -102,7 +102,8 @@ def run(
             share the study's folder, takes its part of the trainings.
         queue: the name that those workers are told; by default NAME-SCALE.
         workers: how many trainings at a time, in processes of this machine, each with its share
-            of the cores unless `options` say how many threads.
+            of the cores unless `options` say how many threads. A script that asks for more than
+            one must begin under ``if __name__ == "__main__":``.
 
     Raises:
         UsageError: no such study or scale. RunError: another study is at `out`.

@@ -42,6 +42,7 @@ class Workers:
         """
         spawn = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
         stop, bare = spawn.Event(), replace(self.work, observers=(), progress=silent, _images={})
+        others = multiprocessing.active_children()
         with ProcessPoolExecutor(self.count, spawn, _begin, (bare, stop)) as pool:
             try:
                 self._train(pool, list(asked))
@@ -55,7 +56,9 @@ class Workers:
                 raise Interrupted(STOPPED) from None
             finally:
                 stop.set()
-                _interrupt(multiprocessing.active_children())
+                _interrupt(
+                    child for child in multiprocessing.active_children() if child not in others
+                )
 
     def close(self) -> None:
         """Nothing is left open."""
