@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from latens.nn.fused import enlarge, norm, patch, thin
+from latens.nn.fused import drop, enlarge, norm, patch, thin
 from latens.nn.fused.sequence import Fused
 from latens.nn.layers import ResizeNearest
 from latens.nn.model import build
@@ -53,6 +53,8 @@ def test_together_is_one_after_the_other(name: str) -> None:
         ([nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True)], norm.join, 3),
         ([nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2)], norm.join, 2),
         ([nn.BatchNorm2d(4), nn.GELU()], norm.join, 1),
+        ([nn.ReLU(), nn.Dropout(0.1), nn.ReLU()], drop.join, 2),
+        ([nn.Dropout(0.1), nn.ReLU()], drop.join, 1),
         ([nn.Conv2d(3, 5, 4, stride=4), nn.ReLU()], patch.join, 1),
         ([nn.ConvTranspose2d(5, 3, 2, stride=2)], patch.join, 1),
         ([nn.Conv2d(8, 1, 3, padding=1)], thin.join, 1),

@@ -31,6 +31,11 @@ def _last(x_BCHW: Tensor) -> bool:
     return x_BCHW.dim() == 4 and x_BCHW.is_contiguous(memory_format=torch.channels_last)
 
 
+def _dense_in(x: Tensor) -> list[torch.memory_format]:
+    """The layouts that such a tensor may be dense in."""
+    return [torch.contiguous_format] + [torch.channels_last] * (x.dim() == 4)
+
+
 def _dense(x_BCHW: Tensor) -> Tensor:
     return x_BCHW.contiguous(memory_format=torch.channels_last)
 
@@ -93,6 +98,43 @@ class _NormAct(torch.autograd.Function):
         return dx, dweight, dbias, None, None, None
 
 
+def dropout_applies(x: Tensor) -> bool:
+    """Whether `dropout` can be used: numbers without gaps between them."""
+    return _plain(x, also=torch.bfloat16) and any(
+        x.is_contiguous(memory_format=f) for f in _dense_in(x)
+    )
+
+
+def dropout(x: Tensor, rate: float, seed: int, *, relu: bool) -> Tensor:
+    """Each number zero with probability `rate`, else divided by 1 - `rate`; after a ReLU if asked.
+
+    `rate` is above 0 and below 1. The same `seed` (int64) drops the same places of memory,
+    however many threads there are. Srivastava et al., Dropout, 2014.
+    """
+    y: Tensor = _Dropout.apply(x, rate, seed, relu)  # type: ignore[no-untyped-call]
+    return y
+
+
+class _Dropout(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, rate: float, seed: int, relu: bool) -> Tensor:
+        y = torch.empty_like(x)
+        torch.ops.latens.dropout(x, seed, rate, relu, y)
+        ctx.save_for_backward(y)
+        ctx.how = seed, rate, relu
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, None, None, None]:
+        (y,) = ctx.saved_tensors
+        if dy.stride() != y.stride():
+            dy = torch.empty_like(y).copy_(dy)
+        dx = torch.empty_like(y)
+        torch.ops.latens.dropout_backward(dy, y, *ctx.how, dx)
+        return dx, None, None, None
+
+
 def squared_error_of_logits_applies(logits: Tensor, target: Tensor) -> bool:
     """Whether `squared_error_of_logits` can be used: of one shape and layout, the target fixed."""
     return (
@@ -105,8 +147,7 @@ def squared_error_of_logits_applies(logits: Tensor, target: Tensor) -> bool:
 
 def _formats(logits: Tensor, target: Tensor) -> list[torch.memory_format]:
     """The layouts in which the target is dense."""
-    formats = [torch.contiguous_format] + [torch.channels_last] * (logits.dim() == 4)
-    return [f for f in formats if target.is_contiguous(memory_format=f)]
+    return [f for f in _dense_in(logits) if target.is_contiguous(memory_format=f)]
 
 
 def squared_error_of_logits(logits: Tensor, target: Tensor) -> Tensor:

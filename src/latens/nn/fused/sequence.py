@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
-from latens.nn.fused import enlarge, norm, patch, thin
+from latens.nn.fused import drop, enlarge, norm, patch, thin
 
 Layers = Sequence[nn.Module]
 Run = Callable[[Layers, Tensor], Tensor]
@@ -15,7 +15,7 @@ Run = Callable[[Layers, Tensor], Tensor]
 Join = Callable[[Layers], tuple[int, Run] | None]
 """Of the layers still to come: how many of the first can be taken together, and how."""
 
-_JOINS: tuple[Join, ...] = (enlarge.join, norm.join, patch.join, thin.join)
+_JOINS: tuple[Join, ...] = (enlarge.join, norm.join, drop.join, patch.join, thin.join)
 
 
 class Fused(nn.Sequential):
