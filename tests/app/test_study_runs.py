@@ -78,4 +78,6 @@ def test_less_precise_arms_are_told() -> None:
         "quick": [Outcome(0.5, 0.5, 1.0, 1, 1, 1, precision="bfloat16")],
     }
     assert less_precise(Plan(arms, ()), outcomes) == ["Trained in bfloat16 (`--precision`): quick."]
+    (said,) = less_precise(Plan(arms[1:], ()), outcomes)
+    assert said == "Trained in bfloat16 (`--precision`): all arms."
     assert not less_precise(Plan(arms[:1], ()), outcomes)

@@ -55,10 +55,11 @@ def less_precise(plan: Plan, outcomes: Outcomes) -> list[str]:
     """A remark on arms that were not trained in float32, as others may have been."""
     found = {arm.name: {o.precision for o in outcomes[arm.name]} - {"float32"} for arm in plan.arms}
     kinds = sorted({kind for precisions in found.values() for kind in precisions})
+    every = {kind: [name for name in found if kind in found[name]] for kind in kinds}
     return [
         f"Trained in {kind} (`--precision`): "
-        f"{', '.join(name for name, precisions in found.items() if kind in precisions)}."
-        for kind in kinds
+        f"{'all arms' if len(names) == len(found) else ', '.join(names)}."
+        for kind, names in every.items()
     ]
 
 
