@@ -12,7 +12,7 @@ from latens.studies import listed
 from latens.studies._study import SCALES, best, by_scale
 
 NAMES = catalog.names("studies")
-LONGER = ("cifar-imbalanced", "mnist-cnn")
+LONGER = ("cifar-imbalanced", "label-budget", "mnist-cnn")
 
 
 @pytest.mark.parametrize("name", NAMES)
