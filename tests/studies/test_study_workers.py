@@ -82,7 +82,8 @@ def test_stopped_in_the_middle_it_leaves_nobody_and_goes_on(how: str, tmp_path: 
         assert "fewer --workers" in err
     wait_until(lambda: not any(map(alive, workers)))
     found = study.run("mnist-two-phase", scale="smoke", out=out, options={"threads": 1}, workers=2)
-    assert len(list((out / "runs").glob("*"))) == sum(len(arm["test"]) for arm in found.arms)
+    finished = list((out / "runs").glob("*/results/findings.json"))
+    assert len(finished) == sum(len(arm["test"]) for arm in found.arms)
 
 
 def wait_until(ready: object) -> None:

@@ -19,12 +19,11 @@ from typing import Any
 
 from latens.app.study_arms import Trainings
 from latens.app.warm_up import warm_up
-from latens.errors import Interrupted, TrainingError
+from latens.errors import Interrupted, LatensError, TrainingError
 from latens.progress import silent
 from latens.studies._study import Arm
 
 Piece = tuple[Arm, int]
-STOPPED = "Stopped between two steps; everything so far is saved."
 
 
 @dataclass(frozen=True)
@@ -41,24 +40,16 @@ class Workers:
         `TrainingError` if a process died.
         """
         spawn = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
-        stop, bare = spawn.Event(), replace(self.work, observers=(), progress=silent, _images={})
+        bare = replace(self.work, observers=(), progress=silent, _images={})
         others = multiprocessing.active_children()
-        with ProcessPoolExecutor(self.count, spawn, _begin, (bare, stop)) as pool:
+        with ProcessPoolExecutor(self.count, spawn, _begin, (bare,)) as pool:
             try:
                 self._train(pool, list(asked))
-            except BrokenProcessPool as error:
-                raise TrainingError(
-                    "Expected every training to end; a process died, perhaps for want of memory.",
-                    hint="Give the same command again, with fewer --workers.",
-                    code="worker-died",
-                ) from error
-            except KeyboardInterrupt:
-                raise Interrupted(STOPPED) from None
-            finally:
-                stop.set()
-                _interrupt(
-                    child for child in multiprocessing.active_children() if child not in others
-                )
+            except BaseException as error:
+                _interrupt(c for c in multiprocessing.active_children() if c not in others)
+                if told := _told(error):
+                    raise told from None
+                raise
 
     def close(self) -> None:
         """Nothing is left open."""
@@ -83,8 +74,21 @@ class Workers:
         return [piece for piece in waiting if to_come.isdisjoint(self.work.needs(*piece))]
 
 
+def _told(error: BaseException) -> LatensError | None:
+    """In a sentence, what did not come from a training."""
+    if isinstance(error, KeyboardInterrupt):
+        return Interrupted("Stopped between two steps; everything so far is saved.")
+    if isinstance(error, BrokenProcessPool):
+        return TrainingError(
+            "Expected every training to end; a process died, perhaps for want of memory.",
+            hint="Give the same command again, with fewer --workers.",
+            code="worker-died",
+        )
+    return None
+
+
 def _interrupt(children: Iterable[Any]) -> None:
-    """Ask each process to save and stop; those without work do not hear it."""
+    """Have each process save what it trains, and go."""
     for child in children:
         os.kill(child.pid, signal.SIGINT)
 
@@ -93,14 +97,17 @@ class _Here:
     """What a process of the pool knows; `busy` is held while it trains."""
 
     work: Trainings
-    stop: Any
     busy = threading.Lock()
 
 
-def _begin(work: Trainings, stop: Any) -> None:
-    """Leave Ctrl-C to the parent, which tells each process once: a second one would not save."""
-    _Here.work, _Here.stop = work, stop
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _begin(work: Trainings) -> None:
+    """Leave Ctrl-C to the parent, which tells each process once: a second one would not save.
+
+    A training's loop answers by saving. Anywhere else there is nothing to save, and the process
+    goes at once: an exception could be lost in the middle of an import.
+    """
+    _Here.work = work
+    signal.signal(signal.SIGINT, lambda *_: os._exit(1))
     if hasattr(os, "setpgrp"):
         os.setpgrp()
     threading.Thread(target=_leave_with_parent, daemon=True).start()
@@ -111,7 +118,6 @@ def _leave_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     wait_for([parent.sentinel])
-    _Here.stop.set()
     os.kill(os.getpid(), signal.SIGINT)
     with _Here.busy:
         os._exit(1)
@@ -119,13 +125,5 @@ def _leave_with_parent() -> None:
 
 def _train(arm: Arm, seed: int) -> None:
     with _Here.busy:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        try:
-            if _Here.stop.is_set():
-                raise KeyboardInterrupt
-            warm_up(_Here.work.options)
-            _Here.work.train(arm, seed)
-        except KeyboardInterrupt:
-            raise Interrupted(STOPPED) from None
-        finally:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        warm_up(_Here.work.options)
+        _Here.work.train(arm, seed)
