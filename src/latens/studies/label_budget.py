@@ -9,7 +9,7 @@ same augmentation.
 
 Quick: about 27 minutes on 2 cores with matrix units for bfloat16, 3 seeds; 50 and 1,000 labels, and
 all of them for two epochs. Expected: on digits a frozen encoder is worse at any number of labels;
-on clothes gains of some points at 50 labels, most of them within the noise of 3 seeds, and losses
+on clothes gains of some points at 50 labels, all of them within the noise of 3 seeds, and losses
 with all labels.
 """
 
