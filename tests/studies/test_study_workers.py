@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from latens.app import study
+from latens.app.study_arms import Trainings
 from latens.errors import DataError, FieldError, LatensError, UsageError
 
 SMOKE = ["study", "run", "mnist-two-phase", "--scale", "smoke"]
@@ -45,6 +46,16 @@ def test_each_has_its_share_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> Non
         with pytest.raises(UsageError) as caught:
             study._shares({}, workers, storage)
         assert caught.value.code == "workers"
+
+
+def test_the_page_tells_the_command_that_was_typed(tmp_path: Path) -> None:
+    work = Trainings(tmp_path, "mnist", "quick", range(3), {"threads": 1})
+    given = {"data": "my files", "device": "auto", "precision": "bfloat16", "threads": None}
+    start = "latens study run label-budget --scale quick --seeds 3"
+    assert study._typed("label-budget", work, 1, {}) == start
+    told = study._typed("label-budget", work, 2, given)
+    assert told == f"{start} --workers 2 --data 'my files' --precision bfloat16"
+    assert study._typed("label-budget", work, 1, {"threads": 2}) == f"{start} --threads 2"
 
 
 def test_an_error_comes_back_as_it_was(tmp_path: Path) -> None:

@@ -129,7 +129,8 @@ def run(
     with folder.alone():
         shared = _shared(storage, queue or f"{name}-{scale}", name, work, workers)
         try:
-            warm_up(machine)
+            if workers == 1:  # else each of them warms up for itself
+                warm_up(machine)
             plan, outcomes = _rounds(study, work, progress, shared)
             extra = study.measure(work) if study.measure else {}
         except Interrupted as stopped:
@@ -139,7 +140,7 @@ def run(
             shared.close()
         for what, (values, arrays) in extra.items():
             folder.write_result(what, values, arrays)
-        typed = _typed(name, work, workers, data)
+        typed = _typed(name, work, workers, {"data": data, **(options or {})})
         folder.write_result("study", answer(name, study, work, plan, outcomes, typed), {})
         return report(name, scale=scale, out=folder.path)
 
@@ -204,19 +205,15 @@ def _folder(path: Path, name: str, scale: str, source: str) -> RunFolder:
     return folder
 
 
-def _typed(name: str, work: Trainings, workers: int, data: str | None) -> str:
+def _typed(name: str, work: Trainings, workers: int, given: dict[str, Any]) -> str:
     """The command, with the options that decide what it finds and how long it takes."""
-    flags: dict[str, Any] = {
-        "scale": work.scale, "seeds": len(work.seeds), "data": quote(data) if data else None,
-        "workers": workers if workers > 1 else None,
-        "threads": work.options.get("threads") if workers == 1 else None,
-    }  # fmt: skip
-    flags |= {
-        what: work.options[what]
-        for what in ("device", "precision")
-        if work.options.get(what, "auto") != "auto"
-    }
-    said = [f"--{flag} {value}" for flag, value in flags.items() if value is not None]
+    flags: dict[str, Any] = {"scale": work.scale, "seeds": len(work.seeds)}
+    if workers > 1:
+        flags["workers"] = workers
+    for option in ("data", "device", "precision", "threads"):
+        if given.get(option) not in (None, "auto"):
+            flags[option] = given[option]
+    said = [f"--{flag} {quote(str(value))}" for flag, value in flags.items()]
     return " ".join([f"latens study run {name}", *said])
 
 

@@ -1,7 +1,7 @@
 """The trainings of a study side by side, in processes of this machine.
 
-A small network leaves the second core half idle, and how a training begins and ends is the work of
-one core anyway: two at a time, with a thread each, take less than two after each other with two.
+A network seldom keeps two cores busy, and how a training begins and ends is the work of one anyway:
+two at a time, with a thread each, take less than two after each other with two.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait as wait_for
 from typing import Any
@@ -90,7 +91,8 @@ def _told(error: BaseException) -> LatensError | None:
 def _interrupt(children: Iterable[Any]) -> None:
     """Have each process save what it trains, and go."""
     for child in children:
-        os.kill(child.pid, signal.SIGINT)
+        with suppress(ProcessLookupError):  # it ended just now
+            os.kill(child.pid, signal.SIGINT)
 
 
 class _Here:

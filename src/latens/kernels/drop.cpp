@@ -44,7 +44,7 @@ void forward(const Tensor& x_, const Drop drop, const Tensor& y_) {
   Chunks(x_.numel(), 1).each([=](int64_t, int64_t a, int64_t b) {
 #pragma GCC ivdep
     for (int64_t i = a; i < b; ++i) {
-      const float v = x[i] * drop.scale, z = v < low ? low : v;  // NaN stays NaN, as in torch
+      const float v = x[i] * drop.scale, z = v < low ? low : v;  // a NaN that is kept stays one
       y[i] = drop.keeps(i) ? z : 0;
     }
   });

@@ -8,9 +8,9 @@ same augmentation.
     latens study run label-budget --scale quick --workers 2 --precision bfloat16
 
 Quick: about 27 minutes on 2 cores with matrix units for bfloat16, 3 seeds; 50 and 1,000 labels, and
-all of them for two epochs. Expected: on digits a frozen encoder is worse at any number of labels;
-on clothes gains of some points at 50 labels, all of them within the noise of 3 seeds, and losses
-with all labels.
+all of them for two epochs. Expected: on digits a frozen encoder is worse, most surely with all
+labels; on clothes gains of some points at 50 labels, all of them within the noise of 3 seeds, and
+losses with all labels.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DATA = ("mnist", "fashion-mnist")
 MODES = ("frozen", "two-phase")
 ONCE = {"train.validate_every": 10_000}
 """Validate after the last epoch alone, whose weights are kept: with few labels an epoch is a step
-or two, and the 6,000 validation images would take most of the time."""
+or two, and the 6,000 validation images would take much of the time."""
 OBJECTIVES: dict[str, dict[str, Any]] = {
     "reconstruct": {},
     "denoise": {"objective": "denoise", "noise": "salt-pepper=0.4"},

@@ -1,7 +1,7 @@
 """Dropout, with the ReLU before it, in one native kernel.
 
-torch's own draws its mask on a single thread's time and keeps it: on wide maps that took longer
-than the convolutions.
+torch's own draws a number for each place and multiplies by a mask: on wide maps that took longer
+than the convolutions. The kernel leaves out other places than torch does.
 """
 
 from __future__ import annotations

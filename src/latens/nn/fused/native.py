@@ -1,7 +1,8 @@
 """Whether the native kernels are used: only within a training that began with them.
 
 A training uses them from its first step to its last or not at all, because their results differ
-from torch's in the last digits and a training that goes on must end with the same bits.
+from torch's in the last digits, dropout leaves out other places, and a training that goes on must
+end with the same bits.
 """
 
 from __future__ import annotations
