@@ -12,7 +12,7 @@ from latens.studies import listed
 from latens.studies._study import SCALES, best, by_scale
 
 NAMES = catalog.names("studies")
-LONGER = ("cifar-imbalanced", "label-budget", "mnist-cnn")
+LONGER = ("cifar-imbalanced", "label-budget")
 
 
 @pytest.mark.parametrize("name", NAMES)
