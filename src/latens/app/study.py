@@ -93,7 +93,7 @@ def run(
 
     Args:
         name: one of those that `latens study list` shows.
-        scale: "smoke" (digits, under a minute), "quick" (10 to 30 minutes on 2 cores), "full".
+        scale: "smoke" (digits, under a minute), "quick" (10 to 20 minutes on 2 cores), "full".
         seeds: how many; by default the study's own number at this scale.
         out: its folder; by default ``studies/NAME-SCALE``.
         data: other images than the study's own.

@@ -20,6 +20,7 @@ from latens.app.opening import read_data
 from latens.app.training import load_trained, stored_split
 from latens.data.image_set import ImageSet
 from latens.data.split import Split
+from latens.data.subset import keep
 from latens.evaluation.through import passed_through
 from latens.progress import Progress, silent
 from latens.runs.folder import RunFolder
@@ -84,10 +85,10 @@ class Trainings:
     def images(self, arm: Arm, seed: int) -> ImageSet:
         """What an arm is trained on: read once, or given back by another arm's autoencoder."""
         name = SMOKE_DATA if self.scale == "smoke" else arm.data or self.data
-        key = json.dumps([name, _conversion(arm)])
+        spec = parse(DataSpec, {"source": name, **_conversion(arm)})
+        key = spec.model_dump_json()
         if key not in self._images:
-            spec = parse(DataSpec, {"source": name, **_conversion(arm)})
-            self._images[key] = read_data(name, spec, self.progress)
+            self._images[key] = self._read(spec)
         if arm.test_too:
             return replace(self._images[key], test_start=None)
         if arm.through is None:
@@ -96,6 +97,16 @@ class Trainings:
         if key not in self._images:
             self._images[key] = self._given_back(arm, seed)
         return self._images[key]
+
+    def _read(self, spec: DataSpec) -> ImageSet:
+        """All of a set is decoded once, however few images an arm keeps of it."""
+        if not spec.keep:
+            return read_data(spec.source, spec, self.progress)
+        every = spec.model_copy(update={"keep": None})
+        key = every.model_dump_json()
+        if key not in self._images:
+            self._images[key] = self._read(every)
+        return keep(self._images[key], spec.keep)
 
     def _given_back(self, arm: Arm, seed: int) -> ImageSet:
         """An arm's images, corrupted as its denoiser was trained for, and given back by it."""

@@ -16,7 +16,7 @@ from latens.cli.screen import Screen, duration, plural
 Name = Annotated[str, typer.Argument(metavar="NAME", help="See 'latens study list'.")]
 ScaleOption = Annotated[
     Literal["smoke", "quick", "full"],
-    typer.Option("--scale", help="smoke: under a minute; quick: 10 to 30 minutes; full: all."),
+    typer.Option("--scale", help="smoke: under a minute; quick: 10 to 20 minutes; full: all."),
 ]
 Folder = Annotated[
     Path | None, typer.Option(help="The study's folder.", show_default="studies/NAME-SCALE")
