@@ -12,7 +12,7 @@ from torch import nn
 
 from latens.errors import UsageError
 from latens.formats._chain import Array, of_module
-from latens.nn import head, tied
+from latens.nn import head, pooling, tied
 from latens.nn import layers as small
 from latens.nn.chain.shapes import Shape, step
 from latens.nn.fused.sequence import Fused
@@ -269,7 +269,7 @@ _WALKERS: dict[type[nn.Module], Callable[[Walk, Any], None]] = {
     small.CropTo: lambda walk, module: walk.cut((0, 0), module.size),
     tied.TiedLinear: _tied_linear,
     tied.TiedConv: _tied_conv,
-    head.MeanPool: lambda walk, _: walk.add(GlobalPoolLayer, how="average"),
-    head.MeanMaxPool: lambda walk, _: walk.add(GlobalPoolLayer, how="mean-max"),
+    pooling.MeanPool: lambda walk, _: walk.add(GlobalPoolLayer, how="average"),
+    pooling.MeanMaxPool: lambda walk, _: walk.add(GlobalPoolLayer, how="mean-max"),
     ResidualBlock: _residual,
 }

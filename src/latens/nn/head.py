@@ -1,31 +1,17 @@
-"""From features to class scores: the three heads of report 5, and poolings for feature maps."""
+"""From features to class scores: the three heads of report 5."""
 
 from __future__ import annotations
 
 import math
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from latens.errors import UsageError
 from latens.nn.layers import same_conv
+from latens.nn.pooling import MeanMaxPool, MeanPool
 from latens.spec import HeadSpec
 
 Shape = tuple[int, ...]
-
-
-class MeanPool(nn.Module):
-    """Feature maps `[B, F, h, w]` to their means `[B, F]`."""
-
-    def forward(self, x_BFhw: Tensor) -> Tensor:
-        return x_BFhw.mean((2, 3))
-
-
-class MeanMaxPool(nn.Module):
-    """Feature maps `[B, F, h, w]` to their means and maxima `[B, 2F]`."""
-
-    def forward(self, x_BFhw: Tensor) -> Tensor:
-        return torch.cat([x_BFhw.mean((2, 3)), x_BFhw.amax((2, 3))], dim=1)
 
 
 class Head(nn.Sequential):

@@ -42,7 +42,7 @@ CONV = {
 }  # fmt: skip
 SAME_CODE = {"kind": "residual", "patch": 4, "widths": [64], "blocks": 1}
 LARGE = {
-    "kind": "conv", "encoder_filters": [64, 64, 128, 128, 192, 256],
+    "kind": "conv", "encoder_filters": [64, 64, 128, 128, 192, 192],
     "decoder_filters": [32, 16, 16], "down_after": [1, 3, 5], "down": "max",
 }  # fmt: skip
 AUGMENT = "shift,flip"
@@ -124,7 +124,7 @@ def _joint(scale: Scale, share: float, epochs: int, **changed: Any) -> dict[str,
 
 def _side(scale: Scale) -> list[Arm]:
     """With the network of the convolutional autoencoders, near the report's own, and one view."""
-    epochs = by_scale(scale, 1, 5, 30)
+    epochs = by_scale(scale, 1, 4, 30)
     small = {"views": "none", "overrides": {"encoder": CONV}}
     rows: tuple[tuple[str, dict[str, Any]], ...] = (
         ("joint, Adam", {"optimizer": "adam"}),
@@ -217,7 +217,7 @@ STUDY = Study(
         "The halved classes are half as frequent among the validation images as well, and not "
         "among the test images: where they are hard, validation is kinder than test.",
         'All but the residual autoencoder and the two networks under "all images" learn from a '
-        "fifth of the images for 3 to 5 epochs at the quick scale, the report's from all for 30 or "
+        "fifth of the images for 3 or 4 epochs at the quick scale, the report's from all for 30 or "
         "more: they are told apart from each other here, not from the report's.",
         "The two networks that learn from all images are asked about the mirror image as well "
         "(`--views mirror`), in the report about the image alone.",

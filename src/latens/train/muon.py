@@ -80,9 +80,10 @@ def _muon(parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[st
     momentum: Tensor = state["momentum"]
     momentum.mul_(group["momentum"]).add_(grad)
     nesterov = grad.add(momentum, alpha=group["momentum"])
-    matrix = nesterov.reshape(len(nesterov), -1)
-    update = orthogonalised(matrix).reshape(parameter.shape)
-    parameter.add_(update, alpha=-group["lr"])
+    # Which column is which does not matter: a kernel is read as it lies in memory (channels-last).
+    nesterov = nesterov.movedim(1, -1)
+    update = orthogonalised(nesterov.flatten(1)).reshape(nesterov.shape)
+    parameter.add_(update.movedim(-1, 1), alpha=-group["lr"])
 
 
 def _adam(parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
