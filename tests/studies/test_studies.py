@@ -12,7 +12,6 @@ from latens.studies import listed
 from latens.studies._study import SCALES, best, by_scale
 
 NAMES = catalog.names("studies")
-LONGER = ("cifar-imbalanced", "label-budget")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -25,16 +24,7 @@ def test_says_its_question_its_cost_and_its_command(name: str) -> None:
     assert set(study.seeds) == set(SCALES)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            name,
-            marks=pytest.mark.xfail(name in LONGER, reason="was measured longer", strict=True),
-        )
-        for name in NAMES
-    ],
-)
+@pytest.mark.parametrize("name", NAMES)
 def test_quick_is_ten_to_twenty_minutes(name: str) -> None:
     assert 10 <= app.load(name).minutes <= 20
 
