@@ -3,11 +3,12 @@
     python benchmarks/kernels.py [--quick] [--bfloat16] [--threads N] [--json FILE]
 
 Everything has channels last, at the shapes of CAE-10 and DAE-8 (networks.py), in float32; with
---bfloat16 normalisations in that, which the other kernels leave to torch. Ways are
-timed in turn (A B A B), each long enough to be measured; a figure is the median over rounds of the
-ratio within a round, torch's quickest way to ours. "of copying" compares the bytes that the layer
-must read and write with what `torch.add` moves a second on the same map: 1.0 is the speed of memory
-(more is possible where a map stays in the caches). Takes about four minutes; with --quick one.
+--bfloat16 normalisations and dropout in that, which the other kernels leave to torch. Dropout
+counts as no layer, because these networks have none. Ways are timed in turn (A B A B), each long
+enough to be measured; a figure is the median over rounds of the ratio within a round, torch's
+quickest way to ours. "of copying" compares the bytes that the layer must read and write with what
+`torch.add` moves a second on the same map: 1.0 is the speed of memory (more is possible where a map
+stays in the caches). Takes about four minutes; with --quick one.
 """
 
 from __future__ import annotations
@@ -124,6 +125,15 @@ def loss(batch: int, side: int) -> Case:
     return Case("sigmoid, squared error", 1, 5 * logits.numel(), native, torchs, target)
 
 
+def dropped(batch: int, side: int, channels: int, kind: torch.dtype) -> Case:
+    x = leaf(batch, channels, side, side, kind=kind)
+    dy = torch.randn_like(x)
+    native = both_ways(lambda: ops.dropout(x, 0.5, 1, relu=True), (x,), dy)
+    torchs = {"layers": both_ways(lambda: F.dropout(F.relu(x), 0.5), (x,), dy)}
+    name = f"ReLU, dropout {channels} x {side} x {side}"
+    return Case(name, 0, 5 * x.numel(), native, torchs, x.detach())
+
+
 def cases(network: Network, batch: int, kind: torch.dtype) -> Iterator[Case]:
     """Each layer of the network that a kernel can do so; equal ones once, with their number."""
     (side, _, wide), *_, (end, before, _) = network.convolutions()
@@ -132,6 +142,7 @@ def cases(network: Network, batch: int, kind: torch.dtype) -> Iterator[Case]:
     norms = zip(network.convolutions(), pools, strict=False)  # the last one has no normalisation
     for (at, channels, pool), times in Counter((s, c, p) for (s, _, c), p in norms).items():
         yield norm(batch, at, channels, pool, times, kind)
+    yield dropped(batch, side, wide, kind)
     if kind == torch.float32:
         yield first(batch, side, wide)
         yield last(batch, end, before)
