@@ -1,12 +1,12 @@
 """latens against Keras, PyTorch by hand, skorch and pythae on the same work, in one command.
 
-    python benchmarks/bench.py [--threads N] [--rounds 7] [--only BLOCK ...] [--quick]
+    python benchmarks/bench.py [--threads N] [--rounds N] [--only BLOCK ...] [--quick]
 
 `make bench` installs the peers first. Figures go to benchmarks/results/speed.json after each block
 and docs/performance.md is written from them; blocks that are not run keep the figures they have.
-Blocks: cae-10-128, cae-10-256, dae-8-128, cae-4-128, memory. `--quick` shrinks rounds, to see that
-everything works; its figures go elsewhere and mean little. `write_performance.py` and `plan.py`
-say how it is measured.
+Blocks: cae-10-128, cae-10-128-engine, cae-10-256, dae-8-128, cae-4-128, memory. `--quick` shrinks
+rounds, to see that everything works; its figures go elsewhere and mean little.
+`write_performance.py` and `plan.py` say how it is measured.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 import images
 import machine
 import write_performance
-from plan import BLOCKS, MEMORY, ROUNDS, Block
+from plan import BLOCKS, MEMORY, Block
 from race import build_kernels, memory, race
 from targets import TARGETS
 
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for block in BLOCKS:
             if block.name in given.only:
                 _say(f"{block.name}, images a second:")
-                ran = race(_sized(block, given), shown, given.rounds, threads, _say)
+                ran = race(_sized(block, given), shown, given.rounds or block.rounds, threads, _say)
                 found.setdefault("blocks", {})[block.name] = ran | {"date": _today()}
                 _write(file, found)
         if "memory" in given.only:
@@ -62,7 +62,7 @@ def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--threads", type=int, default=0, help="default: the cores there are")
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--rounds", type=int, default=0, help="default: what each block says")
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES)
     parser.add_argument("--contestants", nargs="+", help="of those of each block, these alone")
     parser.add_argument("--quick", action="store_true", help="small rounds, to see that it works")
@@ -73,7 +73,7 @@ def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
     given.results = given.results or (apart if given.quick else write_performance.RESULTS)
     quick_page = Path(given.results, "performance.md")
     given.page = given.page or (quick_page if given.quick else write_performance.PAGE)
-    given.rounds = min(given.rounds, 2) if given.quick else given.rounds
+    given.rounds = min(given.rounds or 2, 2) if given.quick else given.rounds
     return given
 
 

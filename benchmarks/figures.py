@@ -58,9 +58,9 @@ def cost(block: BlockOfRounds, name: str, bare: str) -> Spread | None:
 
 
 def of_peak(block: BlockOfRounds, name: str, flops: int) -> Spread | None:
-    """The network's operations a second, as a share of what the matrix products reached.
+    """The network's operations a second, as a share of the peak.
 
-    The peak of a round is the mean of the products just before and just after it.
+    The peak of a round is the mean of those measured just before and just after it.
     """
     peaks = [(a + b) / 2 * 1e9 for a, b in zip(block["peaks"], block["peaks"][1:], strict=False)]
     return spread(

@@ -1,8 +1,8 @@
 """Contestants in persistent processes, asked in turn: A B C, B C A, C A B, ...
 
 A machine whose clock changes is fair to all within a round, so figures are ratios within rounds.
-Between rounds a matrix product tells what the machine can do at that moment. A contestant that
-fails is told and left out; the others go on.
+Between rounds a matrix product and a convolution tell what the machine can do at that moment. A
+contestant that fails is told and left out; the others go on.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
 
 Every row trains with each seed, is judged by the mean over seeds on validation, and is tested once.
 Every finished run is kept in OUT, so that a stopped script goes on where it was. The rows go to
-benchmarks/results/recipes.json, which `write_performance.py` puts into docs/performance.md. All of
-them with five seeds take hours.
+benchmarks/results/recipes.json, which `write_performance.py` puts into docs/performance.md; what
+another machine measured stays there beside it. All of them with five seeds take hours.
 """
 
 from __future__ import annotations
@@ -165,11 +165,20 @@ def spread(values: list[float], row: Row) -> str:
 
 
 def write(rows: list[dict[str, Any]]) -> None:
-    """Put these rows in the place of those of the same names."""
+    """Put these rows in the place of those of the same names from the same machine."""
     before = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
-    known = {row["name"]: row for row in [*before, *rows] if "reached" in row}
-    ordered = [known.get(name) or unmeasured(name, row) for name, row in ROWS.items()]
+    known = {(row["name"], where(row)): row for row in [*before, *rows] if "reached" in row}
+    ordered = []
+    for name, row in ROWS.items():
+        ordered += [found for key, found in known.items() if key[0] == name] or [
+            unmeasured(name, row)
+        ]
     save(RESULTS, ordered)
+
+
+def where(row: dict[str, Any]) -> str:
+    """The machine of a measured row: what follows the date."""
+    return str(row["measured"]).partition(": ")[2]
 
 
 def main() -> None:

@@ -99,9 +99,9 @@ TARGETS = (
            tried=_DAE_8),
     Target("DAE-8, of the peak", 0.79, peak("dae-8-128", "latens"), "%", tried=_DAE_8),
     Target("the engine's own cost over its bare step, CAE-10", 0.02,
-           _of("cae-10-128", lambda b: cost(b, "latens", "bare")), "%", "lower",
+           _of("cae-10-128-engine", lambda b: cost(b, "latens", "bare")), "%", "lower",
            tried="nothing in the loop waits for the device or reads a number back; an epoch here "
-           "is short, and the spread of the rounds far above 2%."),
+           "is of 41 steps, and what it costs once is counted."),
     Target("CAE-4, against skorch", 1.5, times("cae-4-128", "latens", "skorch")),
     Target("CAE-4, against pythae", 1.5, times("cae-4-128", "latens", "pythae")),
     Target("peak memory, training CAE-10 on MNIST, against Keras", 0.4,

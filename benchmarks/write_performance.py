@@ -73,8 +73,9 @@ METHOD = """\
   highest, so that a clock which changes is fair to all. A round before these warms up. Where the
   lowest and the highest lie far apart, as on a machine that is shared, a row that is just reached
   or just missed says little.
-- The peak is what a product of two float32 matrices of 2048x2048 reaches on as many threads,
-  measured between rounds; that of a round is the mean of the one before and the one after it.
+- The peak is the better of two float32 speeds on as many threads, measured between rounds: that
+  of a product of two matrices of 2048x2048 and that of a 3x3 convolution of 64 channels to 64. The
+  peak of a round is the mean of the one before and the one after it.
 - Operations of a network: a convolution that gives an image of `s` by `s` pixels with `o` channels
   from `i` channels has `2 * 9 * i * o * s * s`; training takes it three times (forward, gradient
   of the kernel, gradient of the input), the first layer twice. Nothing else is counted, and a
@@ -163,12 +164,17 @@ def _block(block: BlockOfRounds) -> str:
     peak = spread(block["peaks"])
     assert peak
     return (
-        f"## {network.title}, batch {block['batch']}\n\n"
+        f"## {network.title}, batch {block['batch']}{_alone(block)}\n\n"
         f"{network.parameters:,} parameters, {network.training_flops / 1e6:.1f} MFLOP an image; "
-        f"{len(block['rounds'])} rounds of {block['images']:,} images. The matrix product reached "
+        f"{len(block['rounds'])} rounds of {block['images']:,} images. The peak was "
         f"{peak.median:.0f} GFLOP/s ({peak.low:.0f} to {peak.high:.0f}).\n\n"
         f"{_table(columns, rows)}{_loader(block)}{_left_out(block)}"
     )
+
+
+def _alone(block: BlockOfRounds) -> str:
+    """What the title says of a block that has a network's other contestants elsewhere."""
+    return ": the engine and its bare step" if {*block["ready"]} == {"latens", "bare"} else ""
 
 
 def _contestant(block: BlockOfRounds, name: str, flops: int) -> tuple[str, ...]:
@@ -243,8 +249,9 @@ def _row_table(given: Sequence[dict[str, Any]], *, dated: bool = False) -> str:
 
 
 def _note(row: dict[str, Any], *, dated: bool) -> str:
-    told, date = row.get("note", ""), row.get("measured", "").partition(":")[0]
-    return f"{told} ({date})".strip() if dated and date else str(told)
+    told, (date, _, machine) = row.get("note", ""), row.get("measured", "").partition(": ")
+    place = f"({date}, {machine.partition(',')[0]})"
+    return f"{told} {place}".strip() if dated and date else str(told)
 
 
 def _not_yet(name: str) -> str:

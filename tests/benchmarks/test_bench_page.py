@@ -169,8 +169,8 @@ def test_rows_that_were_measured_apart_say_when(folder: Path) -> None:
     write(folder, "recipes", {"rows": [row | {"measured": "2026-01-02: 2 cores"}, later]})
     page = write_performance.page(folder)
     assert "Measured 2026-01-02: 2 cores.\n\nMeasured 2026-02-03: 4 cores." in page
-    assert line(page, "old").endswith("| slow (2026-01-02) |")
-    assert line(page, "new") == "| new |  |  | not measured |  | (2026-02-03) |"
+    assert line(page, "old").endswith("| slow (2026-01-02, 2 cores) |")
+    assert line(page, "new") == "| new |  |  | not measured |  | (2026-02-03, 4 cores) |"
 
 
 def test_a_page_without_any_figures_still_says_how_they_are_made(tmp_path: Path) -> None:

@@ -128,5 +128,5 @@ def test_mnist_is_taken_from_where_it_is(shared: Path, monkeypatch: pytest.Monke
     assert words == "MNIST"
 
 
-def test_a_matrix_product_has_a_speed() -> None:
+def test_the_machine_has_a_peak() -> None:
     assert calibrate.gflops(1, seconds=0.02, side=64) > 0

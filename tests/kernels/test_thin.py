@@ -98,6 +98,57 @@ def test_doubling_last_as_float64(case: tuple[int, ...], biased: bool) -> None:
     agrees(y, inputs, F.conv_transpose2d(*precise, stride=2, padding=1), precise)
 
 
+@pytest.mark.parametrize("case", [case for case in FIRST if case[1] == 1])
+def test_first_in_mixed_precision_is_float32_rounded_once(case: tuple[int, ...]) -> None:
+    images, thin, wide, side, stride, padding, height, width = case
+    torch.manual_seed(0)
+    x, bias = drawn(images, thin, height, width).requires_grad_(), torch.randn(wide)
+    weight, bias = torch.randn(wide, thin, side, side).requires_grad_(), bias.requires_grad_()
+    y = ops.thin_in(x, weight, bias, stride, padding)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert ops.thin_in_applies(x, weight, bias, stride, padding)
+        mixed = ops.thin_in(x, weight, bias, stride, padding)
+    assert torch.equal(mixed, y.bfloat16())
+    dy = torch.randn(y.shape).bfloat16()
+    found = torch.autograd.grad(mixed, [x, weight, bias], dy)
+    expected = torch.autograd.grad(y, [x, weight, bias], dy.float())
+    assert [g.dtype for g in found] == [torch.float32] * 3
+    assert worst(found[0], expected[0]) < 1e-2  # torch's own
+    assert torch.equal(found[1], expected[1])
+    assert worst(found[2], expected[2]) < 1e-5
+
+
+@pytest.mark.parametrize("side", [3, 4])
+@pytest.mark.parametrize("thin", [1, 3])
+def test_last_of_a_bfloat16_map_computes_in_float32(thin: int, side: int) -> None:
+    torch.manual_seed(0)
+    x, bias = drawn(3, 32, 9, 10).bfloat16().requires_grad_(), torch.randn(thin).requires_grad_()
+    shape = (thin, 32, 3, 3) if side == 3 else (32, thin, 4, 4)
+    weight = torch.randn(shape).requires_grad_()
+    wide = x.detach().float().requires_grad_()
+    if side == 3:
+        assert ops.thin_out_applies(x, weight, bias, 1)
+        mixed, y = (ops.thin_out(of, weight, bias, 1) for of in (x, wide))
+    else:
+        assert ops.thin_up_applies(x, weight, bias)
+        mixed, y = (ops.thin_up(of, weight, bias) for of in (x, wide))
+    assert torch.equal(mixed, y)
+    dy = torch.randn(y.shape)
+    found = torch.autograd.grad(mixed, [x, weight, bias], dy)
+    expected = torch.autograd.grad(y, [wide, weight, bias], dy)
+    assert found[0].dtype == torch.bfloat16
+    assert torch.equal(found[0], expected[0].bfloat16())
+    assert torch.equal(found[1], expected[1]) and torch.equal(found[2], expected[2])
+
+
+def test_a_bfloat16_that_is_not_a_number_stays_so() -> None:
+    x, weight = drawn(1, 1, 5, 5), torch.ones(16, 1, 1, 1)
+    x[0, 0, 2, 2], x[0, 0, 1, 1] = float("nan"), float("inf")
+    with torch.autocast("cpu", torch.bfloat16):
+        y = ops.thin_in(x, weight, None, 1, 0)
+    assert torch.equal(y[:, :1].isnan(), x.isnan()) and bool(y[0, 3, 1, 1].isinf())
+
+
 def test_only_what_is_asked_for_is_differentiated() -> None:
     x, weight = drawn(2, 1, 8, 8), torch.randn(16, 1, 3, 3, requires_grad=True)
     y = ops.thin_in(x, weight, None, 1, 1)

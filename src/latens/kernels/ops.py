@@ -40,9 +40,15 @@ def _dense(x_BCHW: Tensor) -> Tensor:
     return x_BCHW.contiguous(memory_format=torch.channels_last)
 
 
-def _map(like: Tensor, *shape: int) -> Tensor:
+def _map(dtype: torch.dtype, *shape: int) -> Tensor:
     """An empty map with the channels last: no view, so that what follows may write into it."""
-    return torch.empty(shape, dtype=like.dtype, memory_format=torch.channels_last)
+    return torch.empty(shape, dtype=dtype, memory_format=torch.channels_last)
+
+
+def _mixed() -> torch.dtype:
+    """What a convolution gives here: float32, or the numbers of a mixed precision."""
+    mixed = torch.is_autocast_enabled("cpu")
+    return torch.get_autocast_dtype("cpu") if mixed else torch.float32
 
 
 def norm_act_applies(x_BCHW: Tensor, weight_C: Tensor) -> bool:
@@ -76,7 +82,7 @@ class _NormAct(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         batch, channels, height, width = x.shape
         size = ((height + 1) // 2, (width + 1) // 2) if pool else (height, width)
-        y = _map(x, batch, channels, *size)
+        y = _map(x.dtype, batch, channels, *size)
         mean, var = torch.empty_like(bias), torch.empty_like(bias)
         torch.ops.latens.norm_act(x, weight, bias, eps, relu, pool, y, mean, var)
         ctx.save_for_backward(x, weight, bias, mean, var)
@@ -186,6 +192,7 @@ def thin_in_applies(
     many, few, side, other = weight_OIkk.shape
     return (
         _plain(x_BIHW, weight_OIkk, bias_O)
+        and _mixed() in (torch.float32, torch.bfloat16)
         and x_BIHW.dim() == 4
         and x_BIHW.shape[1] == few == 1
         and many % LANES == 0
@@ -198,7 +205,10 @@ def thin_in_applies(
 def thin_in(
     x_BIHW: Tensor, weight_OIkk: Tensor, bias_O: Tensor | None, stride: int, padding: int
 ) -> Tensor:
-    """A first convolution: few channels to many. x may have any layout; y has channels last."""
+    """A first convolution: few channels to many. x may have any layout; y has channels last.
+
+    x and the weights are float32; y is what convolutions give in the mixed precision of the moment.
+    """
     y: Tensor = _ThinIn.apply(x_BIHW, weight_OIkk, bias_O, stride, padding)  # type: ignore[no-untyped-call]
     return y
 
@@ -210,7 +220,7 @@ class _ThinIn(torch.autograd.Function):
     ) -> Tensor:
         x = _dense(x)
         sides = [_outcome(size, weight.shape[2], stride, padding) for size in x.shape[2:]]
-        y = _map(x, x.shape[0], weight.shape[0], *sides)
+        y = _map(_mixed(), x.shape[0], weight.shape[0], *sides)
         kernel_IkkO = weight.permute(1, 2, 3, 0).contiguous()
         begin_O = weight.new_zeros(weight.shape[0]) if bias is None else bias
         torch.ops.latens.thin_spread(x, kernel_IkkO, begin_O, stride, padding, y)
@@ -224,11 +234,12 @@ class _ThinIn(torch.autograd.Function):
         (x, weight), (stride, padding), dy = ctx.saved_tensors, ctx.how, _dense(dy)
         dx = dweight = dbias = None
         if ctx.needs_input_grad[0]:  # rare: the images themselves are seldom asked for theirs
-            dx = conv2d_input(x.shape, weight, dy, stride, padding)  # type: ignore[no-untyped-call]
+            alike = weight.to(dy.dtype)
+            dx = conv2d_input(x.shape, alike, dy, stride, padding).to(x.dtype)  # type: ignore[no-untyped-call]
         if ctx.needs_input_grad[1]:
             dweight = _dweight(x, dy, weight, stride, padding)
         if ctx.needs_input_grad[2]:
-            dbias = dy.sum((0, 2, 3))
+            dbias = dy.sum((0, 2, 3), dtype=weight.dtype)
         return dx, dweight, dbias, None, None
 
 
@@ -243,7 +254,8 @@ def thin_out_applies(
     x_BIHW: Tensor, weight_OIkk: Tensor, bias_O: Tensor | None, padding: int
 ) -> bool:
     """Whether `thin_out` can be used: a dense map with channels last, O at most 4, I a multiple of
-    16, k odd and at most 7, padding smaller than k."""
+    16, k odd and at most 7, padding smaller than k. The map may be bfloat16; what comes of it is
+    float32, as are the weights."""
     few, many, side, _ = weight_OIkk.shape
     return (
         _to_few(x_BIHW, weight_OIkk, bias_O, few, many)
@@ -275,7 +287,8 @@ def thin_up(x_BIHW: Tensor, weight_IO44: Tensor, bias_O: Tensor | None) -> Tenso
 
 def _to_few(x_BIHW: Tensor, weight: Tensor, bias_O: Tensor | None, few: int, many: int) -> bool:
     return (
-        _plain(x_BIHW, weight, bias_O)
+        _plain(x_BIHW, also=torch.bfloat16)
+        and _plain(weight, bias_O)
         and _last(x_BIHW)
         and x_BIHW.shape[1] == many
         and many % LANES == 0
@@ -287,6 +300,7 @@ def _to_few(x_BIHW: Tensor, weight: Tensor, bias_O: Tensor | None, few: int, man
 class _ToFew(torch.autograd.Function):
     """A transposed convolution: any of stride 1, or one of stride 2, side 4 and padding 1.
 
+    Of x, float32 or bfloat16, to y in float32.
     Its gradients are those of a convolution from few channels: of `dy`, with the same kernel.
     """
 
@@ -296,7 +310,7 @@ class _ToFew(torch.autograd.Function):
     ) -> Tensor:
         side = weight.shape[2]
         sides = [(size - 1) * step + side - 2 * padding for size in x.shape[2:]]
-        y = _map(x, x.shape[0], weight.shape[1], *sides)
+        y = _map(torch.float32, x.shape[0], weight.shape[1], *sides)
         begin_O = weight.new_zeros(weight.shape[1]) if bias is None else bias
         border = (side - 1 - padding) // step
         torch.ops.latens.thin_dot(x, _blocks(weight, step), begin_O, step, border, y)
@@ -311,7 +325,7 @@ class _ToFew(torch.autograd.Function):
         dx = dweight = dbias = None
         if ctx.needs_input_grad[0]:
             dx, kernel_OkkI = torch.empty_like(x), weight.permute(1, 2, 3, 0).contiguous()
-            zeros_I = x.new_zeros(x.shape[1])
+            zeros_I = weight.new_zeros(x.shape[1])
             torch.ops.latens.thin_spread(dy, kernel_OkkI, zeros_I, step, padding, dx)
         if ctx.needs_input_grad[1]:
             dweight = _dweight(dy, x, weight, step, padding)

@@ -7,7 +7,8 @@
 //   dot      wide to thin: the last layer forward, also where it doubles the sides
 //   gather   thin and wide to kernel: both layers' gradients for their kernels
 //
-// Kernels are [P, k, k, C] here: P thin channels ("planes"), C wide channels.
+// Kernels are [P, k, k, C] here: P thin channels ("planes"), C wide channels. The wide map is float32
+// or bfloat16; the thin one, kernels and all arithmetic are float32.
 #include "common.h"
 
 #include <cstring>
@@ -20,13 +21,16 @@ constexpr int64_t kLanes = 16;
 // Any compiler that knows this type cuts it into the vectors that the processor has.
 typedef float Lanes __attribute__((vector_size(4 * kLanes), aligned(4), may_alias));
 
+// Compilers stop inlining where a file has much to inline, and these loops took ten times as long.
+#define LATENS_INLINE __attribute__((always_inline))
+
 inline Lanes load(const float* p) { return *reinterpret_cast<const Lanes*>(p); }
 inline void store(float* p, Lanes v) { *reinterpret_cast<Lanes*>(p) = v; }
 
 // body(0) ... body(n - 1), written out: only then do compilers keep an array of sums in registers.
 template <int n, class Body>
-inline void written_out(Body body) {
-  [&]<int... i>(std::integer_sequence<int, i...>) {
+LATENS_INLINE inline void written_out(Body body) {
+  [&]<int... i>(std::integer_sequence<int, i...>) LATENS_INLINE {
     (body(i), ...);
   }(std::make_integer_sequence<int, n>());
 }
@@ -60,6 +64,39 @@ struct Planes {
   const float* at(int64_t p, int64_t h) const { return &values[(p * height + h) * width]; }
 };
 
+// Some numbers of the wide map as float32: where they lie, or a copy where they are bfloat16. The
+// loops below keep a whole kernel in registers, which leaves none to convert with.
+template <class T>
+class AsFloats {
+  Floats copy;
+
+ public:
+  explicit AsFloats(int64_t count) : copy(count) {}
+
+  const float* read(const T* from) {
+    convert(from, copy.data(), copy.size());
+    return copy.data();
+  }
+  float* begin(T*) { return copy.data(); }
+  void end(T* to) const { convert(copy.data(), to, copy.size()); }
+
+ private:
+  template <class From, class To>
+  static void convert(const From* from, To* to, int64_t count) {
+#pragma GCC ivdep
+    for (int64_t i = 0; i < count; ++i) to[i] = from[i];
+  }
+};
+
+template <>
+class AsFloats<float> {
+ public:
+  explicit AsFloats(int64_t) {}
+  const float* read(const float* from) { return from; }
+  float* begin(float* to) { return to; }
+  void end(float*) const {}
+};
+
 // line[w][c] (+)= sum over a, b of plane[a][stride * w + b] * kernel[a][b][c], for one line of the
 // wide map; from `plane` on lie the k rows of the thin one. Where `bias` is given the line begins
 // with it, else with what it holds.
@@ -68,11 +105,11 @@ void spread_line(const float* plane, int64_t row, int64_t stride, const float* k
                  const float* bias, float* line, int64_t width, int64_t C) {
   for (int64_t c = 0; c < C; c += kLanes) {
     Lanes weights[k * k];
-    written_out<k * k>([&](int t) { weights[t] = load(kernel + t * C + c); });
+    written_out<k * k>([&](int t) LATENS_INLINE { weights[t] = load(kernel + t * C + c); });
     for (int64_t w = 0; w < width; ++w) {
       Lanes sum = load(bias ? bias + c : line + w * C + c);
       written_out<k * k>(
-          [&](int t) { sum += plane[t / k * row + w * stride + t % k] * weights[t]; });
+          [&](int t) LATENS_INLINE { sum += plane[t / k * row + w * stride + t % k] * weights[t]; });
       store(line + w * C + c, sum);
     }
   }
@@ -88,9 +125,9 @@ void gather_line(const float* plane, int64_t row, int64_t stride, const float* l
       __builtin_prefetch(line + (w + width) * C + c);  // of the next line: processors guess this badly
       const Lanes value = load(line + w * C + c);
       written_out<k * k>(
-          [&](int t) { sums[t] += plane[t / k * row + w * stride + t % k] * value; });
+          [&](int t) LATENS_INLINE { sums[t] += plane[t / k * row + w * stride + t % k] * value; });
     }
-    written_out<k * k>([&](int t) {
+    written_out<k * k>([&](int t) LATENS_INLINE {
       store(dkernel + t * C + c, load(dkernel + t * C + c) + sums[t]);
     });
   }
@@ -104,41 +141,49 @@ void gather_line(const float* plane, int64_t row, int64_t stride, const float* l
    : k == 5 ? function<5> \
             : function<7>)
 
+template <class T>
 void spread(const Tensor& thin_, const Tensor& kernel, const Tensor& bias, int64_t stride,
-            int64_t border, Tensor wide_) {
+            int64_t border, const Tensor& wide_) {
   const Map thin(thin_), wide(wide_);
   const int64_t k = kernel.size(1), taps = k * k * wide.channels;
+  const int64_t length = wide.width * wide.channels;
   const auto line = LATENS_FOR_SIDE(k, spread_line);
   Chunks(thin.images, wide.image()).each([&](int64_t, int64_t first, int64_t last) {
     Planes planes(thin, border);
+    AsFloats<T> floats(length);
     for (int64_t n = first; n < last; ++n) {
       planes.fill(in(thin_) + n * thin.image(), thin, border);
-      for (int64_t h = 0; h < wide.height; ++h)
+      for (int64_t h = 0; h < wide.height; ++h) {
+        T* to = out<T>(wide_) + n * wide.image() + h * length;
         for (int64_t p = 0; p < thin.channels; ++p)
           line(planes.at(p, h * stride), planes.width, stride, in(kernel) + p * taps,
-               p ? nullptr : in(bias),
-               out(wide_) + n * wide.image() + h * wide.width * wide.channels, wide.width,
-               wide.channels);
+               p ? nullptr : in(bias), floats.begin(to), wide.width, wide.channels);
+        floats.end(to);
+      }
     }
   });
 }
 
+template <class T>
 void gather(const Tensor& thin_, const Tensor& wide_, int64_t stride, int64_t border,
-            Tensor dkernel) {
+            const Tensor& dkernel) {
   const Map thin(thin_), wide(wide_);
   const int64_t k = dkernel.size(1), taps = k * k * wide.channels, size = dkernel.numel();
+  const int64_t length = wide.width * wide.channels;
   const auto line = LATENS_FOR_SIDE(k, gather_line);
   const Chunks chunks(thin.images, wide.image());
   Floats parts(chunks.count * size);
   chunks.each([&](int64_t chunk, int64_t first, int64_t last) {
     Planes planes(thin, border);
+    AsFloats<T> floats(length);
     for (int64_t n = first; n < last; ++n) {
       planes.fill(in(thin_) + n * thin.image(), thin, border);
-      for (int64_t h = 0; h < wide.height; ++h)
+      for (int64_t h = 0; h < wide.height; ++h) {
+        const float* from = floats.read(in<T>(wide_) + n * wide.image() + h * length);
         for (int64_t p = 0; p < thin.channels; ++p)
-          line(planes.at(p, h * stride), planes.width, stride,
-               in(wide_) + n * wide.image() + h * wide.width * wide.channels,
+          line(planes.at(p, h * stride), planes.width, stride, from,
                &parts[chunk * size + p * taps], wide.width, wide.channels);
+      }
     }
   });
   Doubles total(size);
@@ -160,7 +205,7 @@ template <int count>
 inline void dots(const float* x, const float* kernel, int64_t length, int64_t C, Lanes* sums) {
   for (int64_t i = 0; i < length; i += kLanes) {
     const Lanes weight = load(kernel + i);
-    written_out<count>([&](int j) { sums[j] += load(x + j * C + i) * weight; });
+    written_out<count>([&](int j) LATENS_INLINE { sums[j] += load(x + j * C + i) * weight; });
   }
 }
 
@@ -184,7 +229,7 @@ struct Plane {
     for (int64_t a = std::max<int64_t>(0, top - h); a < std::min(k, wide.height + top - h); ++a)
       dots<count>(image + ((h + a - top) * wide.width + w + from - left) * C,
                   kernel + (a * k + from) * C, length, C, sums);
-    written_out<count>([&](int j) { y[(w + j) * apart] = bias + sum(sums[j]); });
+    written_out<count>([&](int j) LATENS_INLINE { y[(w + j) * apart] = bias + sum(sums[j]); });
   }
 
   void line(int64_t h, int64_t width) const {
@@ -204,22 +249,40 @@ struct Plane {
 
 // Kernels [step, step, P, k, k, C]: those of one row and column of the blocks of step x step that
 // the thin map consists of, each of which meets the wide map one place further.
+template <class T>
 void dot(const Tensor& wide_, const Tensor& kernel, const Tensor& bias, int64_t step,
-         int64_t border, Tensor thin_) {
+         int64_t border, const Tensor& thin_) {
   const Map wide(wide_), thin(thin_);
   const int64_t k = kernel.size(3), P = thin.channels, taps = k * k * wide.channels;
   Chunks(thin.images, wide.image()).each([&](int64_t, int64_t first, int64_t last) {
-    for (int64_t n = first; n < last; ++n)
+    AsFloats<T> floats(wide.image());
+    for (int64_t n = first; n < last; ++n) {
+      const float* image = floats.read(in<T>(wide_) + n * wide.image());
       for (int64_t row = 0; row < thin.height; ++row)
         for (int64_t part = 0; part < step * P; ++part) {
           const int64_t down = row % step, right = part / P, p = part % P;
           float* y = out(thin_) + n * thin.image() + (row * thin.width + right) * P + p;
-          const Plane plane{wide, in(wide_) + n * wide.image(),
-                            in(kernel) + (down * step * P + part) * taps, k, border - down,
-                            border - right, in(bias)[p], y, step * P};
+          const Plane plane{wide, image, in(kernel) + (down * step * P + part) * taps, k,
+                            border - down, border - right, in(bias)[p], y, step * P};
           plane.line(row / step, thin.width / step);
         }
+    }
   });
+}
+
+void thin_spread(const Tensor& thin, const Tensor& kernel, const Tensor& bias, int64_t stride,
+                 int64_t border, Tensor wide) {
+  (is_bfloat16(wide) ? spread<BFloat16> : spread<float>)(thin, kernel, bias, stride, border, wide);
+}
+
+void thin_gather(const Tensor& thin, const Tensor& wide, int64_t stride, int64_t border,
+                 Tensor dkernel) {
+  (is_bfloat16(wide) ? gather<BFloat16> : gather<float>)(thin, wide, stride, border, dkernel);
+}
+
+void thin_dot(const Tensor& wide, const Tensor& kernel, const Tensor& bias, int64_t step,
+              int64_t border, Tensor thin) {
+  (is_bfloat16(wide) ? dot<BFloat16> : dot<float>)(wide, kernel, bias, step, border, thin);
 }
 
 }  // namespace
@@ -236,7 +299,7 @@ STABLE_TORCH_LIBRARY_FRAGMENT(latens, m) {
 }
 
 STABLE_TORCH_LIBRARY_IMPL(latens, CPU, m) {
-  m.impl("thin_spread", TORCH_BOX(&latens::spread));
-  m.impl("thin_gather", TORCH_BOX(&latens::gather));
-  m.impl("thin_dot", TORCH_BOX(&latens::dot));
+  m.impl("thin_spread", TORCH_BOX(&latens::thin_spread));
+  m.impl("thin_gather", TORCH_BOX(&latens::thin_gather));
+  m.impl("thin_dot", TORCH_BOX(&latens::thin_dot));
 }

@@ -37,7 +37,8 @@ def _run(layers: Sequence[nn.Module], x_BCHW: Tensor) -> Tensor:
     if resize.size != (2 * x_BCHW.shape[2], 2 * x_BCHW.shape[3]):  # odd sizes are not quite twice
         return plainly(layers, x_BCHW)
     meets = torch.tensor(_MEETS, dtype=conv.weight.dtype, device=conv.weight.device)
-    kernel = torch.einsum("ka,oiab,lb->iokl", meets, conv.weight, meets)
+    with torch.autocast(x_BCHW.device.type, enabled=False):  # sums of weights stay in float32
+        kernel = torch.einsum("ka,oiab,lb->iokl", meets, conv.weight, meets)
     ops = native.ops()
     if ops is not None and ops.thin_up_applies(x_BCHW, kernel, conv.bias):
         y_BFHW: Tensor = ops.thin_up(x_BCHW, kernel, conv.bias)
