@@ -31,6 +31,7 @@ WIDE = (
     '"decoder_filters":[32,16,16],"down_after":[1,3,5],"down":"max"}'
 )
 WIDER = WIDE.replace("128,128],", "192,192],")
+ONCE = "--set=train.validate_every=100"  # at the end alone: five views take their time
 MIXED = "--precision bfloat16"  # where the CPU has matrix units for it; else it is slower
 REPORT_2 = (
     "--recipe report-2-autoencoder --optimizer muon --learning-rate 0.12 --schedule linear "
@@ -64,7 +65,8 @@ ROWS = {
     ),
     "mnist-99.4": Row("MNIST classifier, 99.4%", f"classify mnist {MIXED}", 0.994, 90),
     "mnist-99.6": Row(
-        "MNIST classifier, 99.6%", f"classify mnist --epochs 30 {MIXED}", 0.996, 360
+        "MNIST classifier, 99.6%", f"classify mnist --epochs 20 --views shift {ONCE} {MIXED}",
+        0.996, 360,
     ),
     "same-code-1": Row(
         "MNIST autoencoder, 7x7x32 code, 0.0011",

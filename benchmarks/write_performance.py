@@ -2,8 +2,9 @@
 
     python benchmarks/write_performance.py [--check]
 
-`speed.json` is what `bench.py` measured. `recipes.json`, `growth.json` and `gpu.json` are rows that
-other scripts measured; each file is
+`speed.json` is what `bench.py` measured last; `speed-*.json` are such files of other machines, kept
+by hand with a `note` on what was different there, of which the page has the first table.
+`recipes.json`, `growth.json` and `gpu.json` are rows that other scripts measured; each file is
 
     {"rows": [{"work": "MNIST classifier, 99.0%", "asked": 15, "reached": 13.1, "unit": "s",
                "command": "latens classify mnist", "note": "mean of 5 seeds",
@@ -99,6 +100,7 @@ def page(results: Path = RESULTS) -> str:
     parts = [HEAD]
     if found["speed"]:
         parts += _speed(found["speed"])
+    parts += [_elsewhere(_read(file)) for file in sorted(results.glob("speed-*.json"))]
     parts += [_rows(title, found[name]) for name, title in ROWS.items() if found[name]]
     parts += [_not_yet(name) for name in NOT_YET if not found[name]]
     return "\n".join([*parts, METHOD])
@@ -113,6 +115,14 @@ def _speed(results: dict[str, Any]) -> list[str]:
     ran = [blocks[block.name] for block in BLOCKS if block.name in blocks]
     parts = [_where(results), _asked(results), *(_block(block) for block in ran)]
     return [*parts, _memory(results["memory"])] if "memory" in results else parts
+
+
+def _elsewhere(results: dict[str, Any]) -> str:
+    """What the same command found on another machine, in short."""
+    rows = [target_row(target, target.read(results)) for target in TARGETS]
+    table = _table(("what", "asked", "median (lowest to highest)", ""), rows)
+    note = f"{results['note']}\n\n" if "note" in results else ""
+    return f"## The same on another machine\n\n{_where(results)}\n{note}{table}"
 
 
 def _where(results: dict[str, Any]) -> str:

@@ -36,7 +36,8 @@ def results() -> dict[str, Any]:
     blocks = ("cae-10", 128), ("cae-10", 256), ("dae-8", 128), ("cae-4", 128)
     return {
         "hardware": HARDWARE, "threads": 2, "images": "MNIST",
-        "blocks": {f"{network}-{batch}": block(network, batch) for network, batch in blocks},
+        "blocks": {f"{network}-{batch}": block(network, batch) for network, batch in blocks}
+        | {"cae-10-128-engine": block()},
         "memory": {
             "network": "cae-10", "batch": 128, "images": 59904, "native": {}, "errors": {},
             "peak_mb": {"latens": 500.0, "keras": 1000.0},

@@ -173,6 +173,15 @@ def test_rows_that_were_measured_apart_say_when(folder: Path) -> None:
     assert line(page, "new") == "| new |  |  | not measured |  | (2026-02-03, 4 cores) |"
 
 
+def test_other_machines_have_the_first_table_and_what_was_different(folder: Path) -> None:
+    assert "another machine" not in write_performance.page(folder)
+    write(folder, "speed-old", results() | {"note": "Eight rounds."})
+    page = write_performance.page(folder)
+    there = page[page.index("## The same on another machine") :]
+    assert "Eight rounds." in there
+    assert all(line(there, target.work + " |") for target in TARGETS)
+
+
 def test_a_page_without_any_figures_still_says_how_they_are_made(tmp_path: Path) -> None:
     page = write_performance.page(tmp_path)
     assert "make bench" in page
