@@ -343,3 +343,64 @@ def _blocks(weight_IOkk: Tensor, step: int) -> Tensor:
     many, few, side, _ = weight_IOkk.shape
     parts = weight_IOkk.flip(2, 3).reshape(many, few, side // step, step, side // step, step)
     return parts.permute(3, 5, 1, 2, 4, 0).contiguous()
+
+
+def winograd_applies(x_BIHW: Tensor, weight_OI33: Tensor, bias_O: Tensor | None) -> bool:
+    """Whether `winograd` can be used and pays: float32, channels last, I and O multiples of 16 and
+    at least 32, a side of 8 or more (4 with 64 channels), 1024 places or more, 64-byte vectors."""
+    many_out, many_in, *sides = weight_OI33.shape
+    batch, channels, height, width = x_BIHW.shape
+    return (
+        _plain(x_BIHW, weight_OI33, bias_O)
+        and _mixed() == torch.float32
+        and _last(x_BIHW)
+        and sides == [3, 3]
+        and channels == many_in
+        and many_in % LANES == many_out % LANES == 0
+        and min(many_in, many_out) >= 2 * LANES
+        and min(height, width) >= (4 if min(many_in, many_out) >= 4 * LANES else 8)
+        and batch * height * width >= 1024
+        and torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+    )
+
+
+def winograd(x_BIHW: Tensor, weight_OI33: Tensor, bias_O: Tensor | None) -> Tensor:
+    """A 3x3 convolution of stride 1 and padding 1, by Winograd's minimal filtering F(2x2, 3x3).
+
+    Lavin and Gray, Fast algorithms for convolutional neural networks, 2016.
+    """
+    y: Tensor = _Winograd.apply(x_BIHW, weight_OI33, bias_O)  # type: ignore[no-untyped-call]
+    return y
+
+
+class _Winograd(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return _convolved(x, weight, bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+        (x, weight), dy = ctx.saved_tensors, _dense(dy)
+        dx = dweight = dbias = None
+        if ctx.needs_input_grad[0]:
+            dx = _convolved(dy, weight, None, turned=True)
+        if ctx.needs_input_grad[1]:
+            dkernel_33IO = weight.new_empty(weight.permute(2, 3, 1, 0).shape)
+            torch.ops.latens.winograd_gradient(x, dy, dkernel_33IO)
+            dweight = dkernel_33IO.permute(3, 2, 0, 1)
+        if ctx.needs_input_grad[2]:
+            dbias = dy.sum((0, 2, 3))
+        return dx, dweight, dbias
+
+
+def _convolved(x: Tensor, weight: Tensor, bias: Tensor | None, *, turned: bool = False) -> Tensor:
+    """Also with the kernel turned round and its channels changed over, for the gradient of x."""
+    channels = weight.shape[1 if turned else 0]
+    points = weight.new_empty(16 * weight.shape[0] * weight.shape[1])
+    torch.ops.latens.winograd_points(weight.permute(0, 2, 3, 1).contiguous(), turned, points)
+    begin = weight.new_zeros(channels) if bias is None else bias
+    y = _map(x.dtype, x.shape[0], channels, *x.shape[2:])
+    torch.ops.latens.winograd(x, points, begin, y)
+    return y

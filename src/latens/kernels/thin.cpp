@@ -9,31 +9,10 @@
 //
 // Kernels are [P, k, k, C] here: P thin channels ("planes"), C wide channels. The wide map is float32
 // or bfloat16; the thin one, kernels and all arithmetic are float32.
-#include "common.h"
-
-#include <cstring>
-#include <utility>
+#include "lanes.h"
 
 namespace latens {
 namespace {
-
-constexpr int64_t kLanes = 16;
-// Any compiler that knows this type cuts it into the vectors that the processor has.
-typedef float Lanes __attribute__((vector_size(4 * kLanes), aligned(4), may_alias));
-
-// Compilers stop inlining where a file has much to inline, and these loops took ten times as long.
-#define LATENS_INLINE __attribute__((always_inline))
-
-inline Lanes load(const float* p) { return *reinterpret_cast<const Lanes*>(p); }
-inline void store(float* p, Lanes v) { *reinterpret_cast<Lanes*>(p) = v; }
-
-// body(0) ... body(n - 1), written out: only then do compilers keep an array of sums in registers.
-template <int n, class Body>
-LATENS_INLINE inline void written_out(Body body) {
-  [&]<int... i>(std::integer_sequence<int, i...>) LATENS_INLINE {
-    (body(i), ...);
-  }(std::make_integer_sequence<int, n>());
-}
 
 struct Map {  // a channels-last map
   int64_t images, channels, height, width;

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
-from latens.nn.fused import drop, enlarge, norm, patch, thin
+from latens.nn.fused import drop, enlarge, norm, patch, thin, winograd
 
 Layers = Sequence[nn.Module]
 Run = Callable[[Layers, Tensor], Tensor]
@@ -15,7 +15,9 @@ Run = Callable[[Layers, Tensor], Tensor]
 Join = Callable[[Layers], tuple[int, Run] | None]
 """Of the layers still to come: how many of the first can be taken together, and how."""
 
-_JOINS: tuple[Join, ...] = (enlarge.join, norm.join, drop.join, patch.join, thin.join)
+_JOINS: tuple[Join, ...] = (
+    enlarge.join, norm.join, drop.join, patch.join, thin.join, winograd.join,
+)  # fmt: skip
 
 
 class Fused(nn.Sequential):
