@@ -3,12 +3,13 @@
     python benchmarks/kernels.py [--quick] [--bfloat16] [--threads N] [--json FILE]
 
 Everything has channels last, at the shapes of CAE-10 and DAE-8 (networks.py), in float32; with
---bfloat16 normalisations and dropout in that, which the other kernels leave to torch. Dropout
-counts as no layer, because these networks have none. Ways are timed in turn (A B A B), each long
-enough to be measured; a figure is the median over rounds of the ratio within a round, torch's
-quickest way to ours. "of copying" compares the bytes that the layer must read and write with what
-`torch.add` moves a second on the same map: 1.0 is the speed of memory (more is possible where a map
-stays in the caches). Takes about four minutes; with --quick one.
+--bfloat16 normalisations and dropout in that. Dropout counts as no layer, because these networks
+have none; convolutions after an enlargement are left out, being one transposed convolution with it.
+Ways are timed in turn (A B A B), each long enough to be measured; a figure is the median over
+rounds of the ratio within a round, torch's quickest way to ours. "of copying" compares the bytes
+that the layer must read and write with what `torch.add` moves a second on the same map: 1.0 is the
+speed of memory (more is possible where a map stays in the caches). Takes about four minutes; with
+--quick one.
 """
 
 from __future__ import annotations
@@ -125,6 +126,27 @@ def loss(batch: int, side: int) -> Case:
     return Case("sigmoid, squared error", 1, 5 * logits.numel(), native, torchs, target)
 
 
+def wide(batch: int, side: int, before: int, after: int, times: int) -> Case:
+    x, weight = leaf(batch, before, side, side), leaf(after, before, 3, 3)
+    leaves = (x, weight)
+    dy = leaf(batch, after, side, side).detach()
+    native = both_ways(lambda: ops.winograd(x, weight, None), leaves, dy)
+    torchs = {"conv2d": both_ways(lambda: F.conv2d(x, weight, padding=1), leaves, dy)}
+    name = f"convolution {before} to {after}, {side} x {side}"
+    return Case(name, times, 3 * (x.numel() + dy.numel()), native, torchs, x.detach())
+
+
+def wides(network: Network, batch: int) -> Iterator[Case]:
+    """The convolutions that `winograd` takes."""
+    words = [word for word in (*network.encoder, *network.decoder) if word != "pool"]
+    before = [words[i - 1] for i, word in enumerate(words) if isinstance(word, int)]
+    kinds = zip(network.convolutions(), before, strict=False)
+    for (side, few, many), times in Counter(k for k, word in kinds if word != "up").items():
+        x = torch.empty(batch, few, side, side).to(memory_format=LAST)
+        if ops.winograd_applies(x, torch.empty(many, few, 3, 3), None):
+            yield wide(batch, side, few, many, times)
+
+
 def dropped(batch: int, side: int, channels: int, kind: torch.dtype) -> Case:
     x = leaf(batch, channels, side, side, kind=kind)
     dy = torch.randn_like(x)
@@ -136,15 +158,16 @@ def dropped(batch: int, side: int, channels: int, kind: torch.dtype) -> Case:
 
 def cases(network: Network, batch: int, kind: torch.dtype) -> Iterator[Case]:
     """Each layer of the network that a kernel can do so; equal ones once, with their number."""
-    (side, _, wide), *_, (end, before, _) = network.convolutions()
+    (side, _, channels), *_, (end, before, _) = network.convolutions()
     words = [*network.encoder, *network.decoder, ""]
     pools = [words[i + 1] == "pool" for i, word in enumerate(words) if isinstance(word, int)]
     norms = zip(network.convolutions(), pools, strict=False)  # the last one has no normalisation
-    for (at, channels, pool), times in Counter((s, c, p) for (s, _, c), p in norms).items():
-        yield norm(batch, at, channels, pool, times, kind)
-    yield dropped(batch, side, wide, kind)
+    for (at, of, pool), times in Counter((s, c, p) for (s, _, c), p in norms).items():
+        yield norm(batch, at, of, pool, times, kind)
+    yield dropped(batch, side, channels, kind)
     if kind == torch.float32:
-        yield first(batch, side, wide)
+        yield from wides(network, batch)
+        yield first(batch, side, channels)
         yield last(batch, end, before)
         yield loss(batch, end)
 

@@ -1,4 +1,4 @@
-"""Native kernels for what is not a convolution: C++ that this machine's own compiler builds once.
+"""Native kernels, faster than torch's operations: C++ that this machine's own compiler builds.
 
 They are never needed: without them layers do their work with torch's operations. `build.py` builds
 them, `cache.py` knows where they lie and whether they are whole, `ops.py` differentiates them.
