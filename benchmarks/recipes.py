@@ -85,7 +85,8 @@ ROWS = {
         f"classify fashion-mnist --epochs 4 {WIDE} {MIXED}", 0.935, 240,
     ),
     "fashion-94": Row(
-        "Fashion-MNIST classifier, 94%", f"classify fashion-mnist --epochs 7 {WIDE} {MIXED}", 0.94, 600
+        "Fashion-MNIST classifier, 94%",
+        f"classify fashion-mnist --epochs 7 {WIDE} {MIXED}", 0.94, 600,
     ),
     "cifar-80": Row(
         "cifar10-jpeg, three classes halved, 80%",
