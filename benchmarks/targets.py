@@ -20,9 +20,9 @@ _CAE_10 = (
     "native kernels for normalisation, ReLU and pooling, for the first and the last convolution "
     "and for the squared error; one transposed convolution for an enlargement; Winograd's "
     "filtering, which pays at 14x14 and not for the seven convolutions of 32 channels at 7x7, "
-    "whose tiles hang over the edge. Half of a step is left to oneDNN's convolutions, a fifth to "
-    "the two passes each way of normalisation, a tenth to what Python and torch need to start "
-    "operations. Next would be tiles of 4x4, a third of the multiplications at 7x7, for a digit."
+    "whose tiles hang over the edge. More than half of a step is convolutions, about a sixth the "
+    "two passes each way of normalisation (profiled). Tiles of 4x4, a third of the "
+    "multiplications at 7x7, were not tried."
 )
 _DAE_8 = (
     "native kernels as for CAE-10; before Winograd's filtering 85% of a step were oneDNN's "

@@ -76,7 +76,8 @@ METHOD = """\
   or just missed says little.
 - The peak is the better of two float32 speeds on as many threads, measured between rounds: that
   of a product of two matrices of 2048x2048 and that of a 3x3 convolution of 64 channels to 64. The
-  peak of a round is the mean of the one before and the one after it.
+  peak of a round is the mean of the one before and the one after it. Lines in bfloat16 are held
+  against it too, and may pass it.
 - Operations of a network: a convolution that gives an image of `s` by `s` pixels with `o` channels
   from `i` channels has `2 * 9 * i * o * s * s`; training takes it three times (forward, gradient
   of the kernel, gradient of the input), the first layer twice. Nothing else is counted, and a

@@ -1,6 +1,6 @@
 """3x3 convolutions of many channels with fewer multiplications, on CPU, in float32.
 
-oneDNN has no such kernel any more; for bfloat16 processors have instructions that are worth more.
+For bfloat16 processors have instructions that are worth more.
 """
 
 from __future__ import annotations
