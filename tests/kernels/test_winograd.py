@@ -11,8 +11,8 @@ from latens.kernels import ops
 
 pytestmark = pytest.mark.usefixtures("native")
 
-# images, channels before and after, height, width: odd sides, a last panel of 16, one tile alone,
-# several chunks and groups of them
+# images, channels before and after, height, width: odd sides, a last panel of 16, part of a tile
+# alone, several chunks and groups of them
 LAST = torch.channels_last
 CASES = [
     (3, 32, 32, 7, 7),
@@ -75,7 +75,8 @@ def test_only_what_is_asked_for_is_differentiated() -> None:
 def test_it_says_where_it_applies() -> None:
     x, weight = drawn((32, 64, 64, 7, 7), biased=False)
     assert ops.winograd_applies(x, weight, None)
-    assert not ops.winograd_applies(x[:, :32].contiguous(memory_format=LAST), weight[:, :32], None)
+    assert ops.winograd_applies(x[:, :32].contiguous(memory_format=LAST), weight[:, :32], None)
+    assert not ops.winograd_applies(x[:, :16].contiguous(memory_format=LAST), weight[:, :16], None)
     assert not ops.winograd_applies(x[:2], weight, None)
     assert not ops.winograd_applies(x.contiguous(), weight, None)
     assert not ops.winograd_applies(x[:, :, :3], weight, None)

@@ -41,7 +41,7 @@ struct BFloat16 {
 };
 
 // What torch calls the numbers of a map. Asking for a tensor's data by it raises where the tensor
-// has others, before anything is read.
+// has others, before anything is read. Each question costs some calls into torch: ask outside loops.
 template <class T> struct Named { using Type = T; };
 template <> struct Named<BFloat16> { using Type = torch::headeronly::BFloat16; };
 
@@ -61,7 +61,7 @@ inline bool is_bfloat16(const Tensor& t) {
 
 // A chunk of this many floats fits into the second cache of any processor of the last ten years,
 // and is long enough that starting it costs nothing.
-constexpr int64_t kChunk = 1 << 15;
+constexpr int64_t kChunk = 1 << 13;
 
 // Work that is cut by the size of the data and never by the number of threads: each chunk has its
 // own sums, and they are added in order, so that the same input gives the same bits anywhere.

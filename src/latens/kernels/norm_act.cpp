@@ -61,8 +61,9 @@ struct Norm {
        const Tensor& bias_C, double eps, bool relu, int64_t times)
       : low(relu ? 0 : -INFINITY) {
     Floats scale_C(map.channels);
+    const float *weight = in(weight_C), *var = in(var_C);
     for (int64_t c = 0; c < map.channels; ++c)
-      scale_C[c] = static_cast<float>(in(weight_C)[c] / std::sqrt(in(var_C)[c] + eps));
+      scale_C[c] = static_cast<float>(weight[c] / std::sqrt(var[c] + eps));
     mean = repeated(Floats(in(mean_C), in(mean_C) + map.channels), times);
     shift = repeated(Floats(in(bias_C), in(bias_C) + map.channels), times);
     scale = repeated(scale_C, times);
@@ -144,10 +145,11 @@ struct Slope {
   Slope(const Map& map, const Norm& norm, const Sums& sums, const Tensor& var_C, double eps,
         int64_t times) {
     Floats level_C(map.channels), slope_C(map.channels);
+    const float* var = in(var_C);
     for (int64_t c = 0; c < map.channels; ++c) {
       const double share = norm.scale[c] / static_cast<double>(map.rows());
       level_C[c] = static_cast<float>(share * sums.first[c]);
-      slope_C[c] = static_cast<float>(share * sums.second[c] / (in(var_C)[c] + eps));
+      slope_C[c] = static_cast<float>(share * sums.second[c] / (var[c] + eps));
     }
     level = repeated(level_C, times);
     slope = repeated(slope_C, times);
@@ -294,9 +296,11 @@ void backward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Ten
                                                                         in<T>(dy));
   const Slope through(map, norm, sums, var, eps, times);
   (pool ? pooled_gradient<T> : gradient<T>)(map, norm, through, in<T>(x), in<T>(dy), out<T>(dx));
+  const float* of_C = in(var);
+  float *weights = out(dweight), *biases = out(dbias);
   for (int64_t c = 0; c < map.channels; ++c) {
-    out(dweight)[c] = static_cast<float>(sums.second[c] / std::sqrt(in(var)[c] + eps));
-    out(dbias)[c] = static_cast<float>(sums.first[c]);
+    weights[c] = static_cast<float>(sums.second[c] / std::sqrt(of_C[c] + eps));
+    biases[c] = static_cast<float>(sums.first[c]);
   }
 }
 

@@ -347,7 +347,7 @@ def _blocks(weight_IOkk: Tensor, step: int) -> Tensor:
 
 def winograd_applies(x_BIHW: Tensor, weight_OI33: Tensor, bias_O: Tensor | None) -> bool:
     """Whether `winograd` can be used and pays: float32, channels last, I and O multiples of 16 and
-    at least 32, a side of 8 or more (4 with 64 channels), 1024 places or more, 64-byte vectors."""
+    at least 32, sides of 4 or more, 1024 places or more, 64-byte vectors."""
     many_out, many_in, *sides = weight_OI33.shape
     batch, channels, height, width = x_BIHW.shape
     return (
@@ -358,14 +358,14 @@ def winograd_applies(x_BIHW: Tensor, weight_OI33: Tensor, bias_O: Tensor | None)
         and channels == many_in
         and many_in % LANES == many_out % LANES == 0
         and min(many_in, many_out) >= 2 * LANES
-        and min(height, width) >= (4 if min(many_in, many_out) >= 4 * LANES else 8)
+        and min(height, width) >= 4
         and batch * height * width >= 1024
         and torch.backends.cpu.get_cpu_capability().startswith("AVX512")
     )
 
 
 def winograd(x_BIHW: Tensor, weight_OI33: Tensor, bias_O: Tensor | None) -> Tensor:
-    """A 3x3 convolution of stride 1 and padding 1, by Winograd's minimal filtering F(2x2, 3x3).
+    """A 3x3 convolution of stride 1 and padding 1, by Winograd's minimal filtering F(4x4, 3x3).
 
     Lavin and Gray, Fast algorithms for convolutional neural networks, 2016.
     """
@@ -398,9 +398,7 @@ class _Winograd(torch.autograd.Function):
 def _convolved(x: Tensor, weight: Tensor, bias: Tensor | None, *, turned: bool = False) -> Tensor:
     """Also with the kernel turned round and its channels changed over, for the gradient of x."""
     channels = weight.shape[1 if turned else 0]
-    points = weight.new_empty(16 * weight.shape[0] * weight.shape[1])
-    torch.ops.latens.winograd_points(weight.permute(0, 2, 3, 1).contiguous(), turned, points)
     begin = weight.new_zeros(channels) if bias is None else bias
     y = _map(x.dtype, x.shape[0], channels, *x.shape[2:])
-    torch.ops.latens.winograd(x, points, begin, y)
+    torch.ops.latens.winograd(x, _dense(weight), turned, begin, y)
     return y

@@ -127,16 +127,18 @@ void spread(const Tensor& thin_, const Tensor& kernel, const Tensor& bias, int64
   const int64_t k = kernel.size(1), taps = k * k * wide.channels;
   const int64_t length = wide.width * wide.channels;
   const auto line = LATENS_FOR_SIDE(k, spread_line);
+  const float *x = in(thin_), *weights = in(kernel), *begin = in(bias);
+  T* y = out<T>(wide_);
   Chunks(thin.images, wide.image()).each([&](int64_t, int64_t first, int64_t last) {
     Planes planes(thin, border);
     AsFloats<T> floats(length);
     for (int64_t n = first; n < last; ++n) {
-      planes.fill(in(thin_) + n * thin.image(), thin, border);
+      planes.fill(x + n * thin.image(), thin, border);
       for (int64_t h = 0; h < wide.height; ++h) {
-        T* to = out<T>(wide_) + n * wide.image() + h * length;
+        T* to = y + n * wide.image() + h * length;
         for (int64_t p = 0; p < thin.channels; ++p)
-          line(planes.at(p, h * stride), planes.width, stride, in(kernel) + p * taps,
-               p ? nullptr : in(bias), floats.begin(to), wide.width, wide.channels);
+          line(planes.at(p, h * stride), planes.width, stride, weights + p * taps,
+               p ? nullptr : begin, floats.begin(to), wide.width, wide.channels);
         floats.end(to);
       }
     }
@@ -150,15 +152,17 @@ void gather(const Tensor& thin_, const Tensor& wide_, int64_t stride, int64_t bo
   const int64_t k = dkernel.size(1), taps = k * k * wide.channels, size = dkernel.numel();
   const int64_t length = wide.width * wide.channels;
   const auto line = LATENS_FOR_SIDE(k, gather_line);
+  const float* x = in(thin_);
+  const T* dy = in<T>(wide_);
   const Chunks chunks(thin.images, wide.image());
   Floats parts(chunks.count * size);
   chunks.each([&](int64_t chunk, int64_t first, int64_t last) {
     Planes planes(thin, border);
     AsFloats<T> floats(length);
     for (int64_t n = first; n < last; ++n) {
-      planes.fill(in(thin_) + n * thin.image(), thin, border);
+      planes.fill(x + n * thin.image(), thin, border);
       for (int64_t h = 0; h < wide.height; ++h) {
-        const float* from = floats.read(in<T>(wide_) + n * wide.image() + h * length);
+        const float* from = floats.read(dy + n * wide.image() + h * length);
         for (int64_t p = 0; p < thin.channels; ++p)
           line(planes.at(p, h * stride), planes.width, stride, from,
                &parts[chunk * size + p * taps], wide.width, wide.channels);
@@ -233,16 +237,19 @@ void dot(const Tensor& wide_, const Tensor& kernel, const Tensor& bias, int64_t 
          int64_t border, const Tensor& thin_) {
   const Map wide(wide_), thin(thin_);
   const int64_t k = kernel.size(3), P = thin.channels, taps = k * k * wide.channels;
+  const T* x = in<T>(wide_);
+  const float *weights = in(kernel), *begin = in(bias);
+  float* y = out(thin_);
   Chunks(thin.images, wide.image()).each([&](int64_t, int64_t first, int64_t last) {
     AsFloats<T> floats(wide.image());
     for (int64_t n = first; n < last; ++n) {
-      const float* image = floats.read(in<T>(wide_) + n * wide.image());
+      const float* image = floats.read(x + n * wide.image());
       for (int64_t row = 0; row < thin.height; ++row)
         for (int64_t part = 0; part < step * P; ++part) {
           const int64_t down = row % step, right = part / P, p = part % P;
-          float* y = out(thin_) + n * thin.image() + (row * thin.width + right) * P + p;
-          const Plane plane{wide, image, in(kernel) + (down * step * P + part) * taps, k,
-                            border - down, border - right, in(bias)[p], y, step * P};
+          float* to = y + n * thin.image() + (row * thin.width + right) * P + p;
+          const Plane plane{wide, image, weights + (down * step * P + part) * taps, k,
+                            border - down, border - right, begin[p], to, step * P};
           plane.line(row / step, thin.width / step);
         }
     }

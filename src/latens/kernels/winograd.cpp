@@ -1,11 +1,14 @@
 // 3x3 convolutions of stride 1 and padding 1 with fewer multiplications: Winograd's minimal
-// filtering F(2x2, 3x3), as in Lavin and Gray, Fast algorithms for convolutional neural networks,
-// 2016. A tile of 2x2 places of the output comes from 4x4 of the input by 16 products for each pair
-// of channels instead of 36:
+// filtering F(4x4, 3x3), as in Lavin and Gray, Fast algorithms for convolutional neural networks,
+// 2016. A tile of 4x4 places of the output comes from 6x6 of the input by 36 products for each pair
+// of channels instead of 144:
 //
 //   y = A' [(G g G') * (B' x B)] A      ' transposes, * multiplies place by place
 //
-// Summed over input channels, each of the 16 "points" is a product of matrices: tiles by channels.
+// Summed over input channels, each of the 36 "points" is a product of matrices: tiles by channels.
+// Polynomials are taken at 0, +-sqrt(1/2), +-sqrt(2) and infinity; at the usual 0, +-1, +-2 the
+// rounding errors are twice as large (four times the largest). After Barabasz et al., Error analysis
+// and improving the accuracy of Winograd convolution for deep neural networks, 2020.
 // Tiles are taken a few at a time, so that what lies between the steps stays in the second cache.
 // Maps have their channels last and are float32; channels come in multiples of 16.
 #include "lanes.h"
@@ -13,18 +16,19 @@
 namespace latens {
 namespace {
 
-constexpr int kPoints = 16;
+constexpr int kTile = 4, kSide = kTile + 2, kPoints = kSide * kSide;
 constexpr int kRows = 12, kWide = 2;  // of a block of sums in registers: tiles, and vectors of O
 constexpr int kFew = 8;               // of such a block for the kernel's gradient: channels of I
 constexpr int64_t kPanel = kWide * kLanes;
+constexpr float kLow = 0.70710678118654752f, kHigh = 1.41421356237309505f;  // the points +-
 
 struct Map {
   int64_t images, channels, height, width;
 
   explicit Map(const Tensor& t)
       : images(t.size(0)), channels(t.size(1)), height(t.size(2)), width(t.size(3)) {}
-  int64_t down() const { return (height + 1) / 2; }
-  int64_t right() const { return (width + 1) / 2; }
+  int64_t down() const { return (height + kTile - 1) / kTile; }
+  int64_t right() const { return (width + kTile - 1) / kTile; }
   int64_t tiles() const { return images * down() * right(); }
 };
 
@@ -34,99 +38,139 @@ struct Places {
   T* at[side * side];
 
   Places(const Map& map, T* values, T* outside, int64_t tile) {
-    const int64_t border = (side - 2) / 2, line = tile / map.right(), image = line / map.down();
-    const int64_t top = line % map.down() * 2 - border, left = tile % map.right() * 2 - border;
-    for (int i = 0; i < side * side; ++i) {
-      const int64_t row = top + i / side, column = left + i % side;
-      const bool inside = row >= 0 && row < map.height && column >= 0 && column < map.width;
-      at[i] = inside ? values + ((image * map.height + row) * map.width + column) * map.channels
-                     : outside;
+    const int64_t border = (side - kTile) / 2, line = tile / map.right(), image = line / map.down();
+    const int64_t top = line % map.down() * kTile - border;
+    const int64_t left = tile % map.right() * kTile - border;
+    for (int64_t row = top; row < top + side; ++row) {
+      const bool inside = row >= 0 && row < map.height;
+      T* numbers = values + (image * map.height + row) * map.width * map.channels;
+      for (int64_t column = left; column < left + side; ++column)
+        at[(row - top) * side + column - left] =
+            inside && column >= 0 && column < map.width ? numbers + column * map.channels : outside;
     }
   }
 };
 
-// B' x B of a tile, for 16 channels; point p goes to v + p * apart.
-LATENS_INLINE inline void spread_input(const float* const* at, int64_t c, float* v, int64_t apart) {
-  Lanes t[16];
-  written_out<4>([&](int s) LATENS_INLINE {
-    const Lanes a = load(at[s] + c), b = load(at[4 + s] + c);
-    const Lanes d = load(at[8 + s] + c), e = load(at[12 + s] + c);
-    t[s] = a - d, t[4 + s] = b + d, t[8 + s] = d - b, t[12 + s] = b - e;
+// The five matrices, each times a vector; T is a number or the numbers of 16 channels.
+struct Input {  // B': six numbers of a line of the map to its six points
+  static constexpr int from = kSide, to = kSide;
+  template <class T>
+  LATENS_INLINE static void apply(const T (&x)[from], T (&t)[to]) {
+    const T low = x[4] - 2.0f * x[2], odd_low = kLow * (x[3] - 2.0f * x[1]);
+    const T high = x[4] - 0.5f * x[2], odd_high = kHigh * (x[3] - 0.5f * x[1]);
+    t[0] = x[0] - 2.5f * x[2] + x[4], t[5] = x[1] - 2.5f * x[3] + x[5];
+    t[1] = low + odd_low, t[2] = low - odd_low, t[3] = high + odd_high, t[4] = high - odd_high;
+  }
+};
+
+struct Output {  // A': six points to four numbers of the map
+  static constexpr int from = kSide, to = kTile;
+  template <class T>
+  LATENS_INLINE static void apply(const T (&t)[from], T (&y)[to]) {
+    const T low = t[1] + t[2], odd_low = kLow * (t[1] - t[2]);
+    const T high = t[3] + t[4], odd_high = kHigh * (t[3] - t[4]);
+    y[0] = t[0] + low + high, y[1] = odd_low + odd_high;
+    y[2] = 0.5f * low + 2.0f * high, y[3] = 0.5f * odd_low + 2.0f * odd_high + t[5];
+  }
+};
+
+struct OutputGradient {  // A: the gradients of four numbers to those of six points
+  static constexpr int from = kTile, to = kSide;
+  template <class T>
+  LATENS_INLINE static void apply(const T (&y)[from], T (&t)[to]) {
+    const T low = y[0] + 0.5f * y[2], odd_low = kLow * (y[1] + 0.5f * y[3]);
+    const T high = y[0] + 2.0f * y[2], odd_high = kHigh * (y[1] + 2.0f * y[3]);
+    t[0] = y[0], t[5] = y[3];
+    t[1] = low + odd_low, t[2] = low - odd_low, t[3] = high + odd_high, t[4] = high - odd_high;
+  }
+};
+
+constexpr float kOfLow = -1 / 1.5f, kOfHigh = 1 / 6.0f;  // one over the distances to other points
+
+struct Kernel {  // G: a line of the kernel to six points
+  static constexpr int from = 3, to = kSide;
+  template <class T>
+  LATENS_INLINE static void apply(const T (&g)[from], T (&t)[to]) {
+    const T low = kOfLow * (g[0] + 0.5f * g[2]), odd_low = kOfLow * kLow * g[1];
+    const T high = kOfHigh * (g[0] + 2.0f * g[2]), odd_high = kOfHigh * kHigh * g[1];
+    t[0] = g[0], t[5] = g[2];
+    t[1] = low + odd_low, t[2] = low - odd_low, t[3] = high + odd_high, t[4] = high - odd_high;
+  }
+};
+
+struct KernelGradient {  // G': back
+  static constexpr int from = kSide, to = 3;
+  template <class T>
+  LATENS_INLINE static void apply(const T (&t)[from], T (&g)[to]) {
+    const T low = kOfLow * (t[1] + t[2]), high = kOfHigh * (t[3] + t[4]);
+    g[0] = t[0] + low + high;
+    g[1] = kOfLow * kLow * (t[1] - t[2]) + kOfHigh * kHigh * (t[3] - t[4]);
+    g[2] = 0.5f * low + 2.0f * high + t[5];
+  }
+};
+
+// A matrix times a square times the matrix transposed: get(row, column) to put(row, column, value).
+template <class Matrix, class T, class Get, class Put>
+LATENS_INLINE inline void both_ways(Get get, Put put) {
+  T half[Matrix::to][Matrix::from];
+  written_out<Matrix::from>([&](int s) LATENS_INLINE {
+    T column[Matrix::from], made[Matrix::to];
+    written_out<Matrix::from>([&](int r) LATENS_INLINE { column[r] = get(r, s); });
+    Matrix::apply(column, made);
+    written_out<Matrix::to>([&](int r) LATENS_INLINE { half[r][s] = made[r]; });
   });
-  written_out<4>([&](int r) LATENS_INLINE {
-    const Lanes a = t[4 * r], b = t[4 * r + 1], d = t[4 * r + 2], e = t[4 * r + 3];
-    store(v + (4 * r) * apart, a - d);
-    store(v + (4 * r + 1) * apart, b + d);
-    store(v + (4 * r + 2) * apart, d - b);
-    store(v + (4 * r + 3) * apart, b - e);
+  written_out<Matrix::to>([&](int r) LATENS_INLINE {
+    T made[Matrix::to];
+    Matrix::apply(half[r], made);
+    written_out<Matrix::to>([&](int s) LATENS_INLINE { put(r, s, made[s]); });
   });
 }
 
-// A' m A of a tile: the 2x2 places of the output.
-LATENS_INLINE inline void gather_output(const float* m, int64_t apart, Lanes begin, int64_t c,
-                                        float* const* at) {
-  Lanes t[8];
-  written_out<4>([&](int s) LATENS_INLINE {
-    const Lanes a = load(m + s * apart), b = load(m + (4 + s) * apart);
-    const Lanes d = load(m + (8 + s) * apart), e = load(m + (12 + s) * apart);
-    t[s] = a + b + d, t[4 + s] = b - d - e;
-  });
-  written_out<2>([&](int r) LATENS_INLINE {
-    const Lanes a = t[4 * r], b = t[4 * r + 1], d = t[4 * r + 2], e = t[4 * r + 3];
-    store(at[2 * r] + c, begin + a + b + d);
-    store(at[2 * r + 1] + c, begin + b - d - e);
-  });
+// The points of a tile, or of its gradient, for channels from c on; point p goes to v + p * apart.
+template <class Matrix>
+LATENS_INLINE inline void spread(const float* const* at, int64_t c, float* v, int64_t apart) {
+  both_ways<Matrix, Lanes>(
+      [&](int r, int s) LATENS_INLINE { return load(at[r * Matrix::from + s] + c); },
+      [&](int r, int s, Lanes x) LATENS_INLINE { store(v + (r * kSide + s) * apart, x); });
 }
 
-// A dy A' of a tile: the gradient of its 16 points.
-LATENS_INLINE inline void spread_gradient(const float* const* at, int64_t c, float* m,
-                                          int64_t apart) {
-  Lanes t[8];
-  written_out<2>([&](int s) LATENS_INLINE {
-    const Lanes a = load(at[s] + c), b = load(at[2 + s] + c);
-    t[s] = a, t[2 + s] = a + b, t[4 + s] = a - b, t[6 + s] = -b;
-  });
-  written_out<4>([&](int r) LATENS_INLINE {
-    const Lanes a = t[2 * r], b = t[2 * r + 1];
-    store(m + (4 * r) * apart, a);
-    store(m + (4 * r + 1) * apart, a + b);
-    store(m + (4 * r + 2) * apart, a - b);
-    store(m + (4 * r + 3) * apart, -b);
-  });
-}
-
-// How many tiles are taken together, whose points are `floats` numbers: whole blocks of rows. What
-// lies between the steps is to stay in the second cache; gradients gain more from many tiles.
-int64_t together(int64_t floats, int64_t between) {
-  return std::max<int64_t>(1, between / (kPoints * floats * kRows)) * kRows;
+// The 4x4 places of the output from the points of a tile.
+LATENS_INLINE inline void gather(const float* m, int64_t apart, Lanes begin, int64_t c,
+                                 float* const* at) {
+  both_ways<Output, Lanes>(
+      [&](int r, int s) LATENS_INLINE { return load(m + (r * kSide + s) * apart); },
+      [&](int r, int s, Lanes x) LATENS_INLINE { store(at[r * kTile + s] + c, begin + x); });
 }
 
 int64_t rounded(int64_t tiles) { return (tiles + kRows - 1) / kRows * kRows; }
 
-// sums[kRows][lanes] over i of v[row][i] * u[i][lanes].
+// Rounding errors grow with the number of terms of a sum: no more than these are added in a row.
+constexpr int64_t kTerms = 32;
+
+// m[kRows][lanes] = sum over channels i of v[row][i] * u[i][lanes].
 template <int lanes>
-void product(const float* v, const float* u, int64_t count, float* m, int64_t width) {
-  Lanes sums[kRows * lanes] = {};
-  for (int64_t i = 0; i < count; ++i) {
-    Lanes w[lanes];
-    written_out<lanes>([&](int l) LATENS_INLINE { w[l] = load(u + (i * lanes + l) * kLanes); });
-    written_out<kRows>([&](int r) LATENS_INLINE {
-      const float a = v[r * count + i];
-      written_out<lanes>([&](int l) LATENS_INLINE { sums[r * lanes + l] += a * w[l]; });
+void product(const float* v, const float* u, int64_t I, float* m, int64_t O) {
+  for (int64_t from = 0; from < I; from += kTerms) {
+    Lanes sums[kRows * lanes] = {};
+    for (int64_t i = from; i < std::min(I, from + kTerms); ++i) {
+      Lanes w[lanes];
+      written_out<lanes>([&](int l) LATENS_INLINE { w[l] = load(u + (i * lanes + l) * kLanes); });
+      written_out<kRows>([&](int r) LATENS_INLINE {
+        const float a = v[r * I + i];
+        written_out<lanes>([&](int l) LATENS_INLINE { sums[r * lanes + l] += a * w[l]; });
+      });
+    }
+    written_out<kRows * lanes>([&](int j) LATENS_INLINE {
+      float* to = m + j / lanes * O + j % lanes * kLanes;
+      store(to, from ? load(to) + sums[j] : sums[j]);
     });
   }
-  written_out<kRows * lanes>([&](int j) LATENS_INLINE {
-    store(m + j / lanes * width + j % lanes * kLanes, sums[j]);
-  });
 }
 
 // du[kFew][lanes] += sum over tiles of v[tile][channel] * m[tile][lanes].
 template <int lanes>
 void outer(const float* v, int64_t I, const float* m, int64_t O, int64_t tiles, float* du) {
-  Lanes sums[kFew * lanes];
-  written_out<kFew * lanes>([&](int j) LATENS_INLINE {
-    sums[j] = load(du + j / lanes * O + j % lanes * kLanes);
-  });
+  Lanes sums[kFew * lanes] = {};
   for (int64_t k = 0; k < tiles; ++k) {
     Lanes w[lanes];
     written_out<lanes>([&](int l) LATENS_INLINE { w[l] = load(m + k * O + l * kLanes); });
@@ -136,69 +180,71 @@ void outer(const float* v, int64_t I, const float* m, int64_t O, int64_t tiles, 
     });
   }
   written_out<kFew * lanes>([&](int j) LATENS_INLINE {
-    store(du + j / lanes * O + j % lanes * kLanes, sums[j]);
+    float* to = du + j / lanes * O + j % lanes * kLanes;
+    store(to, load(to) + sums[j]);
   });
 }
 
-// y = bias + x convolved with a kernel that `points` has made [16, panels of O, I, 32].
-void convolve(const Tensor& x_, const Tensor& points, const Tensor& bias, Tensor y_) {
+// G g G' of each pair of channels: [36, panels of O, I, 32]. The kernel is [O, I, 3, 3], channels
+// last; `turned` gives that of the gradient of x: turned round, I and O changed over.
+Room points_of(const Tensor& kernel, bool turned) {
+  const int64_t O_ = kernel.size(0), I_ = kernel.size(1);
+  const int64_t O = turned ? I_ : O_, I = turned ? O_ : I_;
+  const float* g = in(kernel);
+  Room points(kPoints * O * I);
+  torch::stable::parallel_for(0, O / kLanes, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t o = begin * kLanes; o < end * kLanes; o += kLanes) {
+      const int64_t panel = o / kPanel * kPanel, width = std::min(kPanel, O - panel);
+      for (int64_t i = 0; i < I; ++i)
+        both_ways<Kernel, Lanes>(
+            [&](int r, int c) LATENS_INLINE {
+              const int k = 3 * r + c;
+              if (turned) return load(g + (i * 9 + 8 - k) * I_ + o);
+              Lanes of_O;
+              for (int l = 0; l < kLanes; ++l) of_O[l] = g[((o + l) * 9 + k) * I_ + i];
+              return of_O;
+            },
+            [&](int r, int c, Lanes x) LATENS_INLINE {
+              store(points.at(((kSide * r + c) * O + panel) * I + i * width + o - panel), x);
+            });
+    }
+  });
+  return points;
+}
+
+// y = bias + x convolved with the kernel, turned or not.
+void convolve(const Tensor& x_, const Tensor& kernel, bool turned, const Tensor& bias, Tensor y_) {
   const Map x(x_), y(y_);
-  const int64_t I = x.channels, O = y.channels, few = together(I + O, 1 << 17), tiles = x.tiles();
-  // From point to point; without the odd vector all 16 would share a few places of the first cache.
+  const Room points = points_of(kernel, turned);
+  const int64_t I = x.channels, O = y.channels, tiles = x.tiles();
+  constexpr int64_t few = 2 * kRows;  // tiles taken together: many would leave the second cache
+  const float *from = in(x_), *begin_O = in(bias);
+  float* to = out(y_);
+  // From point to point; without the odd vector all 36 would share a few places of the first cache.
   const int64_t next_v = few * I + kLanes, next_m = few * O + kLanes;
   torch::stable::parallel_for(0, (tiles + few - 1) / few, 1, [&](int64_t begin, int64_t end) {
     const Room v(kPoints * next_v), m(kPoints * next_m), scratch(O);
     const Floats none(I);
     for (int64_t chunk = begin; chunk < end; ++chunk) {
-      const int64_t from = chunk * few, count = std::min(few, tiles - from);
+      const int64_t first = chunk * few, count = std::min(few, tiles - first);
       for (int64_t k = 0; k < count; ++k) {
-        const Places<4, const float> places(x, in(x_), none.data(), from + k);
+        const Places<kSide, const float> places(x, from, none.data(), first + k);
         for (int64_t c = 0; c < I; c += kLanes)
-          spread_input(places.at, c, v.at(k * I + c), next_v);
+          spread<Input>(places.at, c, v.at(k * I + c), next_v);
       }
       for (int64_t p = 0; p < kPoints; ++p)
         std::fill(v.at(p * next_v + count * I), v.at(p * next_v + rounded(count) * I), 0.0f);
       for (int64_t p = 0; p < kPoints; ++p)
         for (int64_t o = 0; o < O; o += kPanel) {
-          const float* u = in(points) + (p * O + o) * I;
+          const float* u = points.at((p * O + o) * I);
           const auto run = O - o >= kPanel ? product<kWide> : product<1>;
           for (int64_t k = 0; k < count; k += kRows)
             run(v.at(p * next_v + k * I), u, I, m.at(p * next_m + k * O + o), O);
         }
       for (int64_t k = 0; k < count; ++k) {
-        const Places<2, float> places(y, out(y_), scratch.at(0), from + k);
+        const Places<kTile, float> places(y, to, scratch.at(0), first + k);
         for (int64_t c = 0; c < O; c += kLanes)
-          gather_output(m.at(k * O + c), next_m, load(in(bias) + c), c, places.at);
-      }
-    }
-  });
-}
-
-// G g G' of each pair of channels. The kernel is [O, 3, 3, I]; `turned` gives that of the gradient
-// of x: turned round, input and output channels changed over.
-void points_of(const Tensor& kernel, bool turned, Tensor points) {
-  const int64_t O_ = kernel.size(0), I_ = kernel.size(3);
-  const int64_t O = turned ? I_ : O_, I = turned ? O_ : I_;
-  const float* g = in(kernel);
-  float* u = out(points);
-  torch::stable::parallel_for(0, O / kLanes, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t o = begin * kLanes; o < end * kLanes; ++o) {
-      const int64_t panel = o / kPanel * kPanel, width = std::min(kPanel, O - panel);
-      for (int64_t i = 0; i < I; ++i) {
-        float d[9], t[12];
-        for (int k = 0; k < 9; ++k)
-          d[k] = turned ? g[(i * 9 + 8 - k) * I_ + o] : g[(o * 9 + k) * I_ + i];
-        for (int s = 0; s < 3; ++s) {
-          t[s] = d[s], t[9 + s] = d[6 + s];
-          t[3 + s] = (d[s] + d[3 + s] + d[6 + s]) / 2;
-          t[6 + s] = (d[s] - d[3 + s] + d[6 + s]) / 2;
-        }
-        float* to = u + panel * I + i * width + (o - panel);
-        for (int r = 0; r < 4; ++r) {
-          const float a = t[3 * r], b = t[3 * r + 1], e = t[3 * r + 2];
-          const float four[] = {a, (a + b + e) / 2, (a - b + e) / 2, e};
-          for (int s = 0; s < 4; ++s) to[(4 * r + s) * O * I] = four[s];
-        }
+          gather(m.at(k * O + c), next_m, load(begin_O + c), c, places.at);
       }
     }
   });
@@ -207,9 +253,13 @@ void points_of(const Tensor& kernel, bool turned, Tensor points) {
 // The gradient of the kernel, as [3, 3, I, O]: sums over groups of tiles, then G' du G.
 void gradient(const Tensor& x_, const Tensor& dy_, Tensor dkernel) {
   const Map x(x_), dy(dy_);
-  const int64_t I = x.channels, O = dy.channels, few = together(I + O, 1 << 18), tiles = x.tiles();
+  const int64_t I = x.channels, O = dy.channels, tiles = x.tiles();
+  // Tiles taken together: as many points as sums of the kernel's gradient, for both go to memory.
+  const int64_t few = std::max<int64_t>(2 * kRows, rounded(I * O / (I + O)));
   const int64_t chunks = (tiles + few - 1) / few, size = kPoints * I * O;
-  const int64_t groups = std::min(chunks, std::clamp<int64_t>((1 << 20) / size, 4, 16));
+  const int64_t groups = std::min<int64_t>(chunks, size < 1 << 17 ? 8 : 4);
+  const float *before = in(x_), *after = in(dy_);
+  float* to = out(dkernel);
   const int64_t next_v = few * I + kLanes, next_m = few * O + kLanes;
   const Room parts(groups * size);
   torch::stable::parallel_for(0, groups, 1, [&](int64_t begin, int64_t end) {
@@ -222,12 +272,12 @@ void gradient(const Tensor& x_, const Tensor& dy_, Tensor dkernel) {
       float* du = parts.at(group * size);
       const int64_t from = chunk * few, count = std::min(few, tiles - from);
       for (int64_t k = 0; k < count; ++k) {
-        const Places<4, const float> places(x, in(x_), none.data(), from + k);
+        const Places<kSide, const float> places(x, before, none.data(), from + k);
         for (int64_t c = 0; c < I; c += kLanes)
-          spread_input(places.at, c, v.at(k * I + c), next_v);
-        const Places<2, const float> over(dy, in(dy_), none.data(), from + k);
+          spread<Input>(places.at, c, v.at(k * I + c), next_v);
+        const Places<kTile, const float> over(dy, after, none.data(), from + k);
         for (int64_t c = 0; c < O; c += kLanes)
-          spread_gradient(over.at, c, m.at(k * O + c), next_m);
+          spread<OutputGradient>(over.at, c, m.at(k * O + c), next_m);
       }
       for (int64_t p = 0; p < kPoints; ++p)
         for (int64_t o = 0; o < O; o += kPanel) {
@@ -240,23 +290,17 @@ void gradient(const Tensor& x_, const Tensor& dy_, Tensor dkernel) {
   });
   torch::stable::parallel_for(0, I, 1, [&](int64_t begin, int64_t end) {
     for (int64_t at = begin * O; at < end * O; at += kLanes) {
-      Lanes u[kPoints], t[12];
-      for (int p = 0; p < kPoints; ++p) {
-        u[p] = load(parts.at(p * I * O + at));
-        for (int64_t group = 1; group < groups; ++group)
-          u[p] += load(parts.at(group * size + p * I * O + at));
-      }
-      written_out<4>([&](int s) LATENS_INLINE {
-        const Lanes half = (u[4 + s] + u[8 + s]) * 0.5f;
-        t[s] = u[s] + half, t[4 + s] = (u[4 + s] - u[8 + s]) * 0.5f, t[8 + s] = half + u[12 + s];
-      });
-      written_out<3>([&](int r) LATENS_INLINE {
-        const Lanes half = (t[4 * r + 1] + t[4 * r + 2]) * 0.5f;
-        float* to = out(dkernel) + 3 * r * I * O + at;
-        store(to, t[4 * r] + half);
-        store(to + I * O, (t[4 * r + 1] - t[4 * r + 2]) * 0.5f);
-        store(to + 2 * I * O, half + t[4 * r + 3]);
-      });
+      both_ways<KernelGradient, Lanes>(
+          [&](int r, int c) LATENS_INLINE {
+            const int64_t p = r * kSide + c;
+            Lanes sum = load(parts.at(p * I * O + at));
+            for (int64_t group = 1; group < groups; ++group)
+              sum += load(parts.at(group * size + p * I * O + at));
+            return sum;
+          },
+          [&](int r, int c, Lanes x) LATENS_INLINE {
+            store(to + (3 * r + c) * I * O + at, x);
+          });
     }
   });
 }
@@ -265,13 +309,11 @@ void gradient(const Tensor& x_, const Tensor& dy_, Tensor dkernel) {
 }  // namespace latens
 
 STABLE_TORCH_LIBRARY_FRAGMENT(latens, m) {
-  m.def("winograd_points(Tensor kernel, bool turned, Tensor(a!) points) -> ()");
-  m.def("winograd(Tensor x, Tensor points, Tensor bias, Tensor(a!) y) -> ()");
+  m.def("winograd(Tensor x, Tensor kernel, bool turned, Tensor bias, Tensor(a!) y) -> ()");
   m.def("winograd_gradient(Tensor x, Tensor dy, Tensor(a!) dkernel) -> ()");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(latens, CPU, m) {
-  m.impl("winograd_points", TORCH_BOX(&latens::points_of));
   m.impl("winograd", TORCH_BOX(&latens::convolve));
   m.impl("winograd_gradient", TORCH_BOX(&latens::gradient));
 }

@@ -9,6 +9,7 @@ channels, the native kernels do it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -36,11 +37,23 @@ def _run(layers: Sequence[nn.Module], x_BCHW: Tensor) -> Tensor:
     assert isinstance(resize, ResizeNearest) and isinstance(conv, nn.Conv2d)
     if resize.size != (2 * x_BCHW.shape[2], 2 * x_BCHW.shape[3]):  # odd sizes are not quite twice
         return plainly(layers, x_BCHW)
-    meets = torch.tensor(_MEETS, dtype=conv.weight.dtype, device=conv.weight.device)
-    with torch.autocast(x_BCHW.device.type, enabled=False):  # sums of weights stay in float32
-        kernel = torch.einsum("ka,oiab,lb->iokl", meets, conv.weight, meets)
-    ops = native.ops()
+    kernel, ops = _transposed(conv.weight), native.ops()
     if ops is not None and ops.thin_up_applies(x_BCHW, kernel, conv.bias):
         y_BFHW: Tensor = ops.thin_up(x_BCHW, kernel, conv.bias)
         return y_BFHW
     return F.conv_transpose2d(x_BCHW, kernel, conv.bias, stride=2, padding=1)
+
+
+def _transposed(weight_OI33: Tensor) -> Tensor:
+    """The 4x4 kernel `[I, O, 4, 4]` of the transposed convolution."""
+    with torch.autocast(weight_OI33.device.type, enabled=False):  # sums of weights stay in float32
+        sums = weight_OI33.flatten(2) @ _meets(weight_OI33.dtype, weight_OI33.device)
+    return sums.unflatten(2, (4, 4)).transpose(0, 1)
+
+
+@cache
+def _meets(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """`[9, 16]`: which of the nine weights are in which of the sixteen sums."""
+    with torch.inference_mode(False):  # what a test has made must serve a training too
+        meets = torch.tensor(_MEETS, dtype=dtype, device=device)
+        return torch.kron(meets, meets).T.contiguous()
