@@ -48,7 +48,7 @@ def _transposed(weight_OI33: Tensor) -> Tensor:
     """The 4x4 kernel `[I, O, 4, 4]` of the transposed convolution."""
     with torch.autocast(weight_OI33.device.type, enabled=False):  # sums of weights stay in float32
         sums = weight_OI33.flatten(2) @ _meets(weight_OI33.dtype, weight_OI33.device)
-    return sums.unflatten(2, (4, 4)).transpose(0, 1)
+    return sums.reshape(*weight_OI33.shape[:2], 4, 4).transpose(0, 1)
 
 
 @cache
