@@ -60,8 +60,9 @@ inline bool is_bfloat16(const Tensor& t) {
 }
 
 // A chunk of this many floats fits into the second cache of any processor of the last ten years,
-// and is long enough that starting it costs nothing.
-constexpr int64_t kChunk = 1 << 13;
+// and is long enough that starting it costs nothing. An eighth of it is worth it where a map would
+// have only few: threads that take four and three of seven wait for each other.
+constexpr int64_t kChunk = 1 << 15, kMany = 32;
 
 // Work that is cut by the size of the data and never by the number of threads: each chunk has its
 // own sums, and they are added in order, so that the same input gives the same bits anywhere.
@@ -70,7 +71,8 @@ struct Chunks {
 
   // `length` units of `floats` each; a chunk holds a multiple of `whole` units.
   Chunks(int64_t length_, int64_t floats, int64_t whole = 1) : length(length_) {
-    step = std::max<int64_t>(1, kChunk / (floats * whole)) * whole;
+    const int64_t some = std::clamp(length * floats / kMany, kChunk / 8, kChunk);
+    step = std::max<int64_t>(1, some / (floats * whole)) * whole;
     count = (length + step - 1) / step;
   }
 
