@@ -19,10 +19,10 @@ Unit = Literal["x", "%"]
 _CAE_10 = (
     "native kernels for normalisation, ReLU and pooling, for the first and the last convolution "
     "and for the squared error; one transposed convolution for an enlargement; Winograd's "
-    "filtering, which pays at 14x14 and not for the seven convolutions of 32 channels at 7x7, "
-    "whose tiles hang over the edge. More than half of a step is convolutions, about a sixth the "
-    "two passes each way of normalisation (profiled). Tiles of 4x4, a third of the "
-    "multiplications at 7x7, were not tried."
+    "filtering in tiles of 4x4, a third of the multiplications at 7x7. What is left, profiled at "
+    "batch 128: two fifths convolutions, a fifth the two passes each way of normalisation, and "
+    "about a sixth Python and torch's dispatch on one thread while the other waits, which a larger "
+    "batch spreads thinner. Not tried: fewer products in the transposed convolution too."
 )
 _DAE_8 = (
     "native kernels as for CAE-10; before Winograd's filtering 85% of a step were oneDNN's "

@@ -1,7 +1,8 @@
 """Native kernels, faster than torch's operations: C++ that this machine's own compiler builds.
 
 They are never needed: without them layers do their work with torch's operations. `build.py` builds
-them, `cache.py` knows where they lie and whether they are whole, `ops.py` differentiates them.
+them, `cache.py` knows where they lie and whether they are whole; the Python file beside a C++ file
+differentiates it, and `ops.py` has them all.
 `LATENS_KERNELS=off` switches them off. Nothing here imports torch before a kernel is loaded.
 """
 

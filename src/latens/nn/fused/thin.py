@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latens.kernels.ops import FEW
+from latens.kernels._maps import FEW
 from latens.nn.fused import native
 from latens.nn.fused._plain import plain_conv, plainly
 
