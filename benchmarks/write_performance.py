@@ -4,7 +4,8 @@
 
 `speed.json` is what `bench.py` measured last; `speed-*.json` are such files of other machines, kept
 by hand with a `note` on what was different there, of which the page has the first table.
-`recipes.json`, `sooner.json`, `growth.json` and `gpu.json` are rows that other scripts measured; each file is
+`recipes.json`, `sooner.json`, `growth.json` and `gpu.json` are rows that other scripts measured;
+each file is
 
     {"rows": [{"work": "MNIST classifier, 99.0%", "asked": 15, "reached": 13.1, "unit": "s",
                "command": "latens classify mnist", "note": "mean of 5 seeds",
