@@ -72,7 +72,8 @@ ROWS = {
     "mnist-99.4": Row("MNIST classifier, 99.4%", f"classify mnist --epochs 5 {MIXED}", 0.994, 90),
     "mnist-99.6": Row(
         "MNIST classifier, 99.6%",
-        f"classify mnist --epochs 18 --label-smoothing 0.1 --views shift {ONCE} {MIXED}", 0.996, 360,
+        f"classify mnist --epochs 18 --label-smoothing 0.1 --views shift {ONCE} {MIXED}",
+        0.996, 360,
     ),
     "same-code-1": Row(
         "MNIST autoencoder, 7x7x32 code, 0.0011",
