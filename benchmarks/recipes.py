@@ -180,9 +180,8 @@ def write(rows: list[dict[str, Any]]) -> None:
     known = {(row["name"], where(row)): row for row in [*before, *rows] if "reached" in row}
     ordered = []
     for name, row in ROWS.items():
-        ordered += [found for key, found in known.items() if key[0] == name] or [
-            unmeasured(name, row)
-        ]
+        of_row = [found for key, found in known.items() if key[0] == name]
+        ordered += of_row or [unmeasured(name, row)] * (row.seconds is not None)
     save(RESULTS, ordered)
 
 
