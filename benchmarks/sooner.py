@@ -7,7 +7,8 @@ Report 2's autoencoder in Keras on TensorFlow as the report trained it (RMSprop,
 commands of recipes.py for the same code of 7x7x32. Keras would take the better part of an hour to
 the smaller error, so its epochs are extrapolated: the lowest error on validation so far is taken to
 fall as a power of the epochs, fitted to all of them by least squares of logarithms. That favours
-Keras, because the first epochs are the steepest. Both leave a tenth of the training images out to be judged on. Takes about quarter of an hour.
+Keras, because the first epochs are the steepest. Both leave a tenth of the training images out to
+be judged on. Takes about quarter of an hour.
 """
 
 from __future__ import annotations
