@@ -37,7 +37,7 @@ SMALL = (
 )
 SAME_CODE_QUICK = SAME_CODE.replace('"blocks":2', '"blocks":1')
 ONCE = "--set=train.validate_every=100"  # at the end alone: five views take their time
-MIXED = "--precision bfloat16"  # where the CPU has matrix units for it; else it is slower
+MIXED = "--precision bfloat16"  # quicker where the CPU has matrix units for it
 REPORT_2 = (
     "--recipe report-2-autoencoder --optimizer muon --learning-rate 0.12 --schedule linear "
     "--weight-decay 0.02"

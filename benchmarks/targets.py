@@ -25,8 +25,8 @@ _CAE_10 = (
     "native kernels for normalisation, ReLU and pooling, for the first and the last convolution "
     "and for the squared error; one transposed convolution for an enlargement; Winograd's "
     "filtering in tiles of 4x4, a third of the multiplications at 7x7. What is left, profiled at "
-    "batch 128: two fifths convolutions, a fifth the two passes each way of normalisation, and "
-    "about a sixth Python and torch's dispatch on one thread while the other waits, which a larger "
+    "batch 128: two fifths convolutions, a sixth the two passes each way of normalisation, and "
+    "another sixth Python and torch's dispatch on one thread while the other waits, which a larger "
     "batch spreads thinner. Fewer products in the transposed convolution too gained 1%."
 )
 _DAE_8 = (
@@ -108,8 +108,8 @@ TARGETS = (
     Target("the engine's own cost over its bare step, CAE-10", 0.02,
            _of("cae-10-128-engine", lambda b: cost(b, "latens", "bare")), "%", "lower",
            tried="nothing in the loop waits for the device or reads a number back; an epoch here "
-           "is of 41 steps, and what it costs once is counted. It was 1.5% before steps became a "
-           "fifth quicker: the same milliseconds count for more."),
+           "is of 41 steps, and what it costs once is counted. It was 1.5% before the kernels "
+           "became quicker; rounds lie so far apart that either may be chance."),
     Target("CAE-4, against skorch", 1.5, times("cae-4-128", "latens", "skorch")),
     Target("CAE-4, against pythae", 1.5, times("cae-4-128", "latens", "pythae")),
     Target("peak memory, training CAE-10 on MNIST, against Keras", 0.4,

@@ -98,3 +98,12 @@ def test_a_longer_sequence_is_planned_anew() -> None:
     layers.append(nn.Flatten(0))
     layers.append(nn.Threshold(5.0, 7.0))
     assert layers(x).tolist() == [7, 7]
+
+
+def test_what_a_test_enlarged_first_can_still_be_trained() -> None:
+    enlarge._meets.cache_clear()
+    layers, x = Fused(ResizeNearest((8, 8)), nn.Conv2d(4, 3, 3, padding=1)), torch.rand(1, 4, 4, 4)
+    with torch.inference_mode():
+        layers(x)
+    layers(x).sum().backward()
+    assert all(p.grad is not None and p.grad.any() for p in layers.parameters())
