@@ -7,6 +7,7 @@
 #include <torch/csrc/stable/tensor.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -59,6 +60,33 @@ inline bool is_bfloat16(const Tensor& t) {
   return t.scalar_type() == torch::headeronly::ScalarType::BFloat16;
 }
 
+// work(next) on each of torch's threads, where next() gives pieces of work from 0 to `count`, each to
+// one thread, and then `count`. A thread has a part of its own, some of which its processor's cache
+// may hold from the kernel before, and begins with the last of it where `last_first`. Having done
+// it, it helps the others: threads that wait for each other cost a tenth of a training step.
+template <class Work>
+inline void together(int64_t count, const Work& work, bool last_first = false) {
+  struct alignas(64) Part {
+    int64_t begin, end;
+    std::atomic<int64_t> next;
+  };
+  const int64_t threads = std::min<int64_t>(count, torch::stable::get_num_threads());
+  std::vector<Part> parts(threads);
+  for (int64_t t = 0; t < threads; ++t)
+    parts[t].begin = parts[t].next = t * count / threads, parts[t].end = (t + 1) * count / threads;
+  torch::stable::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t mine = begin; mine < end; ++mine)
+      work([&, at = mine]() mutable {
+        for (; at < mine + threads; ++at) {
+          Part& part = parts[at % threads];
+          const int64_t piece = part.next.fetch_add(1, std::memory_order_relaxed);
+          if (piece < part.end) return last_first ? part.begin + part.end - 1 - piece : piece;
+        }
+        return count;
+      });
+  });
+}
+
 // A chunk of this many floats fits into the second cache of any processor of the last ten years,
 // and is long enough that starting it costs nothing. An eighth of it is worth it where a map would
 // have only few: threads that take four and three of seven wait for each other.
@@ -80,12 +108,10 @@ struct Chunks {
   // a second pass begins with what the first has left in the cache.
   template <class Body>
   void each(const Body& body, bool last_first = false) const {
-    torch::stable::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const int64_t chunk = last_first ? begin + end - 1 - i : i;
-        body(chunk, chunk * step, std::min(length, (chunk + 1) * step));
-      }
-    });
+    together(count, [&](auto next) {
+      for (int64_t i = next(); i < count; i = next())
+        body(i, i * step, std::min(length, (i + 1) * step));
+    }, last_first);
   }
 };
 

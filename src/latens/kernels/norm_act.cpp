@@ -317,6 +317,19 @@ void norm_act_backward(const Tensor& dy, const Tensor& x, const Tensor& weight, 
   run(dy, x, weight, bias, mean, var, eps, relu, pool, dx, dweight, dbias);
 }
 
+// What four of torch's operations do a layer, for which calling them takes longer than doing them.
+void follow(const Tensor& mean, const Tensor& var, int64_t count, double momentum,
+            Tensor running_mean, Tensor running_var, Tensor batches) {
+  const float *mean_C = in(mean), *var_C = in(var), share = static_cast<float>(momentum);
+  const float unbiased = static_cast<float>(count / (count - 1.0));
+  float *of_mean = out(running_mean), *of_var = out(running_var);
+  for (int64_t c = 0; c < mean.size(0); ++c) {
+    of_mean[c] += share * (mean_C[c] - of_mean[c]);
+    of_var[c] += share * (var_C[c] * unbiased - of_var[c]);
+  }
+  batches.mutable_data_ptr<int64_t>()[0] += 1;
+}
+
 }  // namespace
 }  // namespace latens
 
@@ -327,9 +340,13 @@ STABLE_TORCH_LIBRARY_FRAGMENT(latens, m) {
   m.def(
       "norm_act_backward(Tensor dy, Tensor x, Tensor weight, Tensor bias, Tensor mean, Tensor var,"
       " float eps, bool relu, bool pool, Tensor(a!) dx, Tensor(b!) dweight, Tensor(c!) dbias) -> ()");
+  m.def(
+      "norm_follow(Tensor mean, Tensor var, int count, float momentum, Tensor(a!) running_mean,"
+      " Tensor(b!) running_var, Tensor(c!) batches) -> ()");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(latens, CPU, m) {
   m.impl("norm_act", TORCH_BOX(&latens::norm_act));
   m.impl("norm_act_backward", TORCH_BOX(&latens::norm_act_backward));
+  m.impl("norm_follow", TORCH_BOX(&latens::follow));
 }

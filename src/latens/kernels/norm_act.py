@@ -35,6 +35,20 @@ def norm_act(
     return y, mean, var
 
 
+def norm_follow(
+    mean_C: Tensor, var_C: Tensor, count: int, momentum: float,
+    running_mean_C: Tensor, running_var_C: Tensor, batches: Tensor,
+) -> None:  # fmt: skip
+    """Let running statistics follow those of a batch of `count` values a channel, in place.
+
+    `var_C` is the mean of squares, as `norm_act` gives it; the running variance follows the
+    unbiased estimate, as that of `torch.nn.BatchNorm2d` does. `batches` is int64, the rest float32.
+    """
+    torch.ops.latens.norm_follow(
+        mean_C, var_C, count, momentum, running_mean_C, running_var_C, batches
+    )
+
+
 class _NormAct(torch.autograd.Function):
     @staticmethod
     def forward(

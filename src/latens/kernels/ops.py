@@ -2,7 +2,7 @@
 
 from latens.kernels.drop import dropout, dropout_applies
 from latens.kernels.loss import squared_error_of_logits, squared_error_of_logits_applies
-from latens.kernels.norm_act import norm_act, norm_act_applies
+from latens.kernels.norm_act import norm_act, norm_act_applies, norm_follow
 from latens.kernels.thin import (
     thin_in,
     thin_in_applies,
@@ -18,6 +18,7 @@ __all__ = [
     "dropout_applies",
     "norm_act",
     "norm_act_applies",
+    "norm_follow",
     "squared_error_of_logits",
     "squared_error_of_logits_applies",
     "thin_in",

@@ -222,10 +222,11 @@ void convolve(const Tensor& x_, const Tensor& kernel, bool turned, const Tensor&
   float* to = out(y_);
   // From point to point; without the odd vector all 36 would share a few places of the first cache.
   const int64_t next_v = few * I + kLanes, next_m = few * O + kLanes;
-  torch::stable::parallel_for(0, (tiles + few - 1) / few, 1, [&](int64_t begin, int64_t end) {
+  const int64_t chunks = (tiles + few - 1) / few;
+  together(chunks, [&](auto next) {
     const Room v(kPoints * next_v), m(kPoints * next_m), scratch(O);
     const Floats none(I);
-    for (int64_t chunk = begin; chunk < end; ++chunk) {
+    for (int64_t chunk = next(); chunk < chunks; chunk = next()) {
       const int64_t first = chunk * few, count = std::min(few, tiles - first);
       for (int64_t k = 0; k < count; ++k) {
         const Places<kSide, const float> places(x, from, none.data(), first + k);
@@ -250,7 +251,7 @@ void convolve(const Tensor& x_, const Tensor& kernel, bool turned, const Tensor&
   });
 }
 
-// The gradient of the kernel, as [3, 3, I, O]: sums over groups of tiles, then G' du G.
+// The gradient of the kernel, laid out as the kernel: sums over groups of tiles, then G' du G.
 void gradient(const Tensor& x_, const Tensor& dy_, Tensor dkernel) {
   const Map x(x_), dy(dy_);
   const int64_t I = x.channels, O = dy.channels, tiles = x.tiles();
@@ -262,34 +263,36 @@ void gradient(const Tensor& x_, const Tensor& dy_, Tensor dkernel) {
   float* to = out(dkernel);
   const int64_t next_v = few * I + kLanes, next_m = few * O + kLanes;
   const Room parts(groups * size);
-  torch::stable::parallel_for(0, groups, 1, [&](int64_t begin, int64_t end) {
+  together(groups, [&](auto next) {
     const Room v(kPoints * next_v), m(kPoints * next_m);
     const Floats none(std::max(I, O));
-    std::fill(parts.at(begin * size), parts.at(end * size), 0.0f);
-    for (int64_t chunk = begin * chunks / groups; chunk < end * chunks / groups; ++chunk) {
-      // The group of a chunk is the last that begins no later.
-      const int64_t group = ((chunk + 1) * groups - 1) / chunks;
+    for (int64_t group = next(); group < groups; group = next()) {
       float* du = parts.at(group * size);
-      const int64_t from = chunk * few, count = std::min(few, tiles - from);
-      for (int64_t k = 0; k < count; ++k) {
-        const Places<kSide, const float> places(x, before, none.data(), from + k);
-        for (int64_t c = 0; c < I; c += kLanes)
-          spread<Input>(places.at, c, v.at(k * I + c), next_v);
-        const Places<kTile, const float> over(dy, after, none.data(), from + k);
-        for (int64_t c = 0; c < O; c += kLanes)
-          spread<OutputGradient>(over.at, c, m.at(k * O + c), next_m);
-      }
-      for (int64_t p = 0; p < kPoints; ++p)
-        for (int64_t o = 0; o < O; o += kPanel) {
-          const auto run = O - o >= kPanel ? outer<kWide> : outer<1>;
-          for (int64_t i = 0; i < I; i += kFew)
-            run(v.at(p * next_v + i), I, m.at(p * next_m + o), O, count,
-                du + (p * I + i) * O + o);
+      std::fill(du, du + size, 0.0f);
+      const int64_t end = std::min(tiles, (group + 1) * chunks / groups * few);
+      for (int64_t from = group * chunks / groups * few; from < end; from += few) {
+        const int64_t count = std::min(few, end - from);
+        for (int64_t k = 0; k < count; ++k) {
+          const Places<kSide, const float> places(x, before, none.data(), from + k);
+          for (int64_t c = 0; c < I; c += kLanes)
+            spread<Input>(places.at, c, v.at(k * I + c), next_v);
+          const Places<kTile, const float> over(dy, after, none.data(), from + k);
+          for (int64_t c = 0; c < O; c += kLanes)
+            spread<OutputGradient>(over.at, c, m.at(k * O + c), next_m);
         }
+        for (int64_t p = 0; p < kPoints; ++p)
+          for (int64_t o = 0; o < O; o += kPanel) {
+            const auto run = O - o >= kPanel ? outer<kWide> : outer<1>;
+            for (int64_t i = 0; i < I; i += kFew)
+              run(v.at(p * next_v + i), I, m.at(p * next_m + o), O, count,
+                  du + (p * I + i) * O + o);
+          }
+      }
     }
   });
   torch::stable::parallel_for(0, I, 1, [&](int64_t begin, int64_t end) {
     for (int64_t at = begin * O; at < end * O; at += kLanes) {
+      const int64_t i = at / O, o = at % O;
       both_ways<KernelGradient, Lanes>(
           [&](int r, int c) LATENS_INLINE {
             const int64_t p = r * kSide + c;
@@ -299,7 +302,7 @@ void gradient(const Tensor& x_, const Tensor& dy_, Tensor dkernel) {
             return sum;
           },
           [&](int r, int c, Lanes x) LATENS_INLINE {
-            store(to + (3 * r + c) * I * O + at, x);
+            for (int l = 0; l < kLanes; ++l) to[((o + l) * 9 + 3 * r + c) * I + i] = x[l];
           });
     }
   });

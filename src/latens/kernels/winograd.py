@@ -53,9 +53,8 @@ class _Winograd(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             dx = _convolved(dy, weight, None, turned=True)
         if ctx.needs_input_grad[1]:
-            dkernel_33IO = weight.new_empty(weight.permute(2, 3, 1, 0).shape)
-            torch.ops.latens.winograd_gradient(x, dy, dkernel_33IO)
-            dweight = dkernel_33IO.permute(3, 2, 0, 1)
+            dweight = empty_map(weight.dtype, *weight.shape)
+            torch.ops.latens.winograd_gradient(x, dy, dweight)
         if ctx.needs_input_grad[2]:
             dbias = dy.sum((0, 2, 3))
         return dx, dweight, dbias

@@ -47,7 +47,8 @@ def _run(layers: Sequence[nn.Module], x_BCHW: Tensor) -> Tensor:
 def _transposed(weight_OI33: Tensor) -> Tensor:
     """The 4x4 kernel `[I, O, 4, 4]` of the transposed convolution."""
     with torch.autocast(weight_OI33.device.type, enabled=False):  # sums of weights stay in float32
-        sums = weight_OI33.flatten(2) @ _meets(weight_OI33.dtype, weight_OI33.device)
+        # As one matrix: channels-last weights would be one product for each of O.
+        sums = weight_OI33.reshape(-1, 9) @ _meets(weight_OI33.dtype, weight_OI33.device)
     return sums.reshape(*weight_OI33.shape[:2], 4, 4).transpose(0, 1)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import torch
 from torch import Tensor, nn
 
 from latens.nn.fused import native
@@ -46,17 +45,10 @@ def _run(layers: Sequence[nn.Module], x_BCHW: Tensor) -> Tensor:
     y_BCHW, mean_C, var_C = ops.norm_act(
         x_BCHW, norm.weight, norm.bias, norm.eps, relu=relu, pool=pool
     )
-    _follow(norm, mean_C, var_C, x_BCHW.numel() // x_BCHW.shape[1])
+    if norm.track_running_stats:
+        count = x_BCHW.numel() // x_BCHW.shape[1]
+        ops.norm_follow(
+            mean_C, var_C, count, norm.momentum,
+            norm.running_mean, norm.running_var, norm.num_batches_tracked,
+        )  # fmt: skip
     return y_BCHW
-
-
-@torch.no_grad()
-def _follow(norm: nn.BatchNorm2d, mean_C: Tensor, var_C: Tensor, count: int) -> None:
-    """Let the running statistics follow those of this batch, as torch's own layer does."""
-    if not norm.track_running_stats:
-        return
-    assert norm.running_mean is not None and norm.running_var is not None
-    assert norm.num_batches_tracked is not None and norm.momentum is not None
-    norm.num_batches_tracked.add_(1)
-    norm.running_mean.lerp_(mean_C, norm.momentum)
-    norm.running_var.lerp_(var_C * (count / (count - 1)), norm.momentum)
