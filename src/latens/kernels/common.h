@@ -87,6 +87,17 @@ inline void together(int64_t count, const Work& work, bool last_first = false) {
   });
 }
 
+// A map [N, C, H, W] with the channels last: a matrix of N*H*W places, each a row of C numbers.
+struct Map {
+  int64_t images, channels, height, width;
+
+  explicit Map(const Tensor& t)
+      : images(t.size(0)), channels(t.size(1)), height(t.size(2)), width(t.size(3)) {}
+  int64_t line() const { return width * channels; }
+  int64_t image() const { return height * line(); }
+  int64_t places() const { return images * height * width; }
+};
+
 // A chunk of this many floats fits into the second cache of any processor of the last ten years,
 // and is long enough that starting it costs nothing. An eighth of it is worth it where a map would
 // have only few: threads that take four and three of seven wait for each other.

@@ -49,16 +49,24 @@ def norm_follow(
     )
 
 
+def normalised(
+    x: Tensor, weight: Tensor, bias: Tensor, eps: float, relu: bool, pool: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`norm_act` without its gradients."""
+    batch, channels, height, width = x.shape
+    size = ((height + 1) // 2, (width + 1) // 2) if pool else (height, width)
+    y = empty_map(x.dtype, batch, channels, *size)
+    mean, var = torch.empty_like(bias), torch.empty_like(bias)
+    torch.ops.latens.norm_act(x, weight, bias, eps, relu, pool, y, mean, var)
+    return y, mean, var
+
+
 class _NormAct(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float, relu: bool, pool: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
-        batch, channels, height, width = x.shape
-        size = ((height + 1) // 2, (width + 1) // 2) if pool else (height, width)
-        y = empty_map(x.dtype, batch, channels, *size)
-        mean, var = torch.empty_like(bias), torch.empty_like(bias)
-        torch.ops.latens.norm_act(x, weight, bias, eps, relu, pool, y, mean, var)
+        y, mean, var = normalised(x, weight, bias, eps, relu, pool)
         ctx.save_for_backward(x, weight, bias, mean, var)
         ctx.how = eps, relu, pool
         ctx.mark_non_differentiable(mean, var)

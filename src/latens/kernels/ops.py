@@ -11,6 +11,7 @@ from latens.kernels.thin import (
     thin_up,
     thin_up_applies,
 )
+from latens.kernels.thin_norm import thin_norm, thin_norm_applies
 from latens.kernels.winograd import winograd, winograd_applies
 
 __all__ = [
@@ -27,6 +28,8 @@ __all__ = [
     "thin_out_applies",
     "thin_up",
     "thin_up_applies",
+    "thin_norm",
+    "thin_norm_applies",
     "winograd",
     "winograd_applies",
 ]

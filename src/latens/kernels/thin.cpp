@@ -9,133 +9,26 @@
 //
 // Kernels are [P, k, k, C] here: P thin channels ("planes"), C wide channels. The wide map is float32
 // or bfloat16; the thin one, kernels and all arithmetic are float32.
-#include "lanes.h"
+#include "thin.h"
 
 namespace latens {
 namespace {
-
-struct Map {  // a channels-last map
-  int64_t images, channels, height, width;
-
-  explicit Map(const Tensor& t)
-      : images(t.size(0)), channels(t.size(1)), height(t.size(2)), width(t.size(3)) {}
-  int64_t image() const { return channels * height * width; }
-};
-
-// One image of the thin map, plane by plane, with a border of zeros: inner loops ask for no edges.
-struct Planes {
-  int64_t count, height, width;
-  Floats values;
-
-  Planes(const Map& thin, int64_t border)
-      : count(thin.channels),
-        height(thin.height + 2 * border),
-        width(thin.width + 2 * border),
-        values(count * height * width) {}
-
-  void fill(const float* image, const Map& thin, int64_t border) {
-    for (int64_t p = 0; p < count; ++p)
-      for (int64_t h = 0; h < thin.height; ++h)
-        for (int64_t w = 0; w < thin.width; ++w)
-          values[(p * height + h + border) * width + w + border] =
-              image[(h * thin.width + w) * count + p];
-  }
-  const float* at(int64_t p, int64_t h) const { return &values[(p * height + h) * width]; }
-};
-
-// Some numbers of the wide map as float32: where they lie, or a copy where they are bfloat16. The
-// loops below keep a whole kernel in registers, which leaves none to convert with.
-template <class T>
-class AsFloats {
-  Floats copy;
-
- public:
-  explicit AsFloats(int64_t count) : copy(count) {}
-
-  const float* read(const T* from) {
-    convert(from, copy.data(), copy.size());
-    return copy.data();
-  }
-  float* begin(T*) { return copy.data(); }
-  void end(T* to) const { convert(copy.data(), to, copy.size()); }
-
- private:
-  template <class From, class To>
-  static void convert(const From* from, To* to, int64_t count) {
-#pragma GCC ivdep
-    for (int64_t i = 0; i < count; ++i) to[i] = from[i];
-  }
-};
-
-template <>
-class AsFloats<float> {
- public:
-  explicit AsFloats(int64_t) {}
-  const float* read(const float* from) { return from; }
-  float* begin(float* to) { return to; }
-  void end(float*) const {}
-};
-
-// line[w][c] (+)= sum over a, b of plane[a][stride * w + b] * kernel[a][b][c], for one line of the
-// wide map; from `plane` on lie the k rows of the thin one. Where `bias` is given the line begins
-// with it, else with what it holds.
-template <int k>
-void spread_line(const float* plane, int64_t row, int64_t stride, const float* kernel,
-                 const float* bias, float* line, int64_t width, int64_t C) {
-  for (int64_t c = 0; c < C; c += kLanes) {
-    Lanes weights[k * k];
-    written_out<k * k>([&](int t) LATENS_INLINE { weights[t] = load(kernel + t * C + c); });
-    for (int64_t w = 0; w < width; ++w) {
-      Lanes sum = load(bias ? bias + c : line + w * C + c);
-      written_out<k * k>(
-          [&](int t) LATENS_INLINE { sum += plane[t / k * row + w * stride + t % k] * weights[t]; });
-      store(line + w * C + c, sum);
-    }
-  }
-}
-
-// The same places: dkernel[a][b][c] += sum over w of plane[a][stride * w + b] * line[w][c].
-template <int k>
-void gather_line(const float* plane, int64_t row, int64_t stride, const float* line, float* dkernel,
-                 int64_t width, int64_t C) {
-  for (int64_t c = 0; c < C; c += kLanes) {
-    Lanes sums[k * k] = {};
-    for (int64_t w = 0; w < width; ++w) {
-      __builtin_prefetch(line + (w + width) * C + c);  // of the next line: processors guess this badly
-      const Lanes value = load(line + w * C + c);
-      written_out<k * k>(
-          [&](int t) LATENS_INLINE { sums[t] += plane[t / k * row + w * stride + t % k] * value; });
-    }
-    written_out<k * k>([&](int t) LATENS_INLINE {
-      store(dkernel + t * C + c, load(dkernel + t * C + c) + sums[t]);
-    });
-  }
-}
-
-// The loops for a kernel of side k; `ops.py` lets no other through.
-#define LATENS_FOR_SIDE(k, function) \
-  (k == 1   ? function<1> \
-   : k == 3 ? function<3> \
-   : k == 4 ? function<4> \
-   : k == 5 ? function<5> \
-            : function<7>)
 
 template <class T>
 void spread(const Tensor& thin_, const Tensor& kernel, const Tensor& bias, int64_t stride,
             int64_t border, const Tensor& wide_) {
   const Map thin(thin_), wide(wide_);
   const int64_t k = kernel.size(1), taps = k * k * wide.channels;
-  const int64_t length = wide.width * wide.channels;
   const auto line = LATENS_FOR_SIDE(k, spread_line);
   const float *x = in(thin_), *weights = in(kernel), *begin = in(bias);
   T* y = out<T>(wide_);
   Chunks(thin.images, wide.image()).each([&](int64_t, int64_t first, int64_t last) {
     Planes planes(thin, border);
-    AsFloats<T> floats(length);
+    AsFloats<T> floats(wide.line());
     for (int64_t n = first; n < last; ++n) {
       planes.fill(x + n * thin.image(), thin, border);
       for (int64_t h = 0; h < wide.height; ++h) {
-        T* to = y + n * wide.image() + h * length;
+        T* to = y + n * wide.image() + h * wide.line();
         for (int64_t p = 0; p < thin.channels; ++p)
           line(planes.at(p, h * stride), planes.width, stride, weights + p * taps,
                p ? nullptr : begin, floats.begin(to), wide.width, wide.channels);
@@ -149,29 +42,13 @@ template <class T>
 void gather(const Tensor& thin_, const Tensor& wide_, int64_t stride, int64_t border,
             const Tensor& dkernel) {
   const Map thin(thin_), wide(wide_);
-  const int64_t k = dkernel.size(1), taps = k * k * wide.channels, size = dkernel.numel();
-  const int64_t length = wide.width * wide.channels;
-  const auto line = LATENS_FOR_SIDE(k, gather_line);
   const float* x = in(thin_);
   const T* dy = in<T>(wide_);
-  const Chunks chunks(thin.images, wide.image());
-  Floats parts(chunks.count * size);
-  chunks.each([&](int64_t chunk, int64_t first, int64_t last) {
-    Planes planes(thin, border);
-    AsFloats<T> floats(length);
-    for (int64_t n = first; n < last; ++n) {
-      planes.fill(x + n * thin.image(), thin, border);
-      for (int64_t h = 0; h < wide.height; ++h) {
-        const float* from = floats.read(dy + n * wide.image() + h * length);
-        for (int64_t p = 0; p < thin.channels; ++p)
-          line(planes.at(p, h * stride), planes.width, stride, from,
-               &parts[chunk * size + p * taps], wide.width, wide.channels);
-      }
-    }
+  KernelGradient<T> sums(thin, wide, dkernel.size(1), stride, border);
+  sums.each([&](int64_t first, int64_t last, auto add) {
+    for (int64_t n = first; n < last; ++n) add(x + n * thin.image(), dy + n * wide.image());
   });
-  Doubles total(size);
-  for (size_t i = 0; i < parts.size(); ++i) total[i % size] += parts[i];
-  std::copy(total.begin(), total.end(), out(dkernel));
+  sums.total(out(dkernel));
 }
 
 inline float sum(Lanes v) {

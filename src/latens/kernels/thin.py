@@ -53,20 +53,25 @@ def thin_in(
     return y
 
 
+def spread(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
+    """`thin_in` of a dense map, without its gradients."""
+    sides = [outcome(size, weight.shape[2], stride, padding) for size in x.shape[2:]]
+    y = empty_map(mixed_dtype(), x.shape[0], weight.shape[0], *sides)
+    kernel_IkkO = weight.permute(1, 2, 3, 0).contiguous()
+    begin_O = weight.new_zeros(weight.shape[0]) if bias is None else bias
+    torch.ops.latens.thin_spread(x, kernel_IkkO, begin_O, stride, padding, y)
+    return y
+
+
 class _ThinIn(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int
     ) -> Tensor:
         x = dense(x)
-        sides = [outcome(size, weight.shape[2], stride, padding) for size in x.shape[2:]]
-        y = empty_map(mixed_dtype(), x.shape[0], weight.shape[0], *sides)
-        kernel_IkkO = weight.permute(1, 2, 3, 0).contiguous()
-        begin_O = weight.new_zeros(weight.shape[0]) if bias is None else bias
-        torch.ops.latens.thin_spread(x, kernel_IkkO, begin_O, stride, padding, y)
         ctx.save_for_backward(x, weight)
         ctx.how = stride, padding
-        return y
+        return spread(x, weight, bias, stride, padding)
 
     @staticmethod
     @once_differentiable

@@ -22,11 +22,8 @@ constexpr int kFew = 8;               // of such a block for the kernel's gradie
 constexpr int64_t kPanel = kWide * kLanes;
 constexpr float kLow = 0.70710678118654752f, kHigh = 1.41421356237309505f;  // the points +-
 
-struct Map {
-  int64_t images, channels, height, width;
-
-  explicit Map(const Tensor& t)
-      : images(t.size(0)), channels(t.size(1)), height(t.size(2)), width(t.size(3)) {}
+struct Tiled : Map {
+  using Map::Map;
   int64_t down() const { return (height + kTile - 1) / kTile; }
   int64_t right() const { return (width + kTile - 1) / kTile; }
   int64_t tiles() const { return images * down() * right(); }
@@ -37,7 +34,7 @@ template <int side, class T>
 struct Places {
   T* at[side * side];
 
-  Places(const Map& map, T* values, T* outside, int64_t tile) {
+  Places(const Tiled& map, T* values, T* outside, int64_t tile) {
     const int64_t border = (side - kTile) / 2, line = tile / map.right(), image = line / map.down();
     const int64_t top = line % map.down() * kTile - border;
     const int64_t left = tile % map.right() * kTile - border;
@@ -214,7 +211,7 @@ Room points_of(const Tensor& kernel, bool turned) {
 
 // y = bias + x convolved with the kernel, turned or not.
 void convolve(const Tensor& x_, const Tensor& kernel, bool turned, const Tensor& bias, Tensor y_) {
-  const Map x(x_), y(y_);
+  const Tiled x(x_), y(y_);
   const Room points = points_of(kernel, turned);
   const int64_t I = x.channels, O = y.channels, tiles = x.tiles();
   constexpr int64_t few = 2 * kRows;  // tiles taken together: many would leave the second cache
@@ -253,7 +250,7 @@ void convolve(const Tensor& x_, const Tensor& kernel, bool turned, const Tensor&
 
 // The gradient of the kernel, laid out as the kernel: sums over groups of tiles, then G' du G.
 void gradient(const Tensor& x_, const Tensor& dy_, Tensor dkernel) {
-  const Map x(x_), dy(dy_);
+  const Tiled x(x_), dy(dy_);
   const int64_t I = x.channels, O = dy.channels, tiles = x.tiles();
   // Tiles taken together: as many points as sums of the kernel's gradient, for both go to memory.
   const int64_t few = std::max<int64_t>(2 * kRows, rounded(I * O / (I + O)));

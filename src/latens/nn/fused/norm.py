@@ -23,7 +23,7 @@ def join(
         return None
     count = 1 + (len(layers) > 1 and isinstance(layers[1], nn.ReLU))
     count += count == 2 and len(layers) > 2 and _halves(layers[2])
-    return count, _run
+    return count, run
 
 
 def _halves(layer: nn.Module) -> bool:
@@ -34,7 +34,8 @@ def _halves(layer: nn.Module) -> bool:
     )
 
 
-def _run(layers: Sequence[nn.Module], x_BCHW: Tensor) -> Tensor:
+def run(layers: Sequence[nn.Module], x_BCHW: Tensor) -> Tensor:
+    """What such layers do."""
     norm = layers[0]
     assert isinstance(norm, nn.BatchNorm2d)
     ops = native.ops() if norm.training and norm.affine else None
@@ -45,10 +46,15 @@ def _run(layers: Sequence[nn.Module], x_BCHW: Tensor) -> Tensor:
     y_BCHW, mean_C, var_C = ops.norm_act(
         x_BCHW, norm.weight, norm.bias, norm.eps, relu=relu, pool=pool
     )
-    if norm.track_running_stats:
-        count = x_BCHW.numel() // x_BCHW.shape[1]
+    follow(norm, mean_C, var_C, x_BCHW.numel() // x_BCHW.shape[1])
+    return y_BCHW
+
+
+def follow(norm: nn.BatchNorm2d, mean_C: Tensor, var_C: Tensor, count: int) -> None:
+    """Let the running statistics follow those of a batch of `count` values a channel."""
+    ops = native.ops()
+    if norm.track_running_stats and ops is not None:
         ops.norm_follow(
             mean_C, var_C, count, norm.momentum,
             norm.running_mean, norm.running_var, norm.num_batches_tracked,
         )  # fmt: skip
-    return y_BCHW

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latens.kernels._maps import FEW
-from latens.nn.fused import native
+from latens.nn.fused import native, norm
 from latens.nn.fused._plain import plain_conv, plainly
 
 
@@ -28,9 +28,12 @@ def join(
     odd = size % 2 == 1 and plain_conv(layer, kernel=size, padding=size // 2, stride=stride)
     if not odd or min(layer.in_channels, layer.out_channels) > FEW:
         return None
-    if layer.in_channels <= FEW:
-        return (1, _from_few) if layer.out_channels > FEW else None
-    return (1, _to_few) if stride == 1 else None
+    if layer.in_channels > FEW:
+        return (1, _to_few) if stride == 1 else None
+    if layer.out_channels <= FEW:
+        return None
+    after = norm.join(layers[1:]) if len(layers) > 1 and layer.bias is None else None
+    return (1 + after[0], _from_few_to_norm) if after else (1, _from_few)
 
 
 def _from_few(layers: Sequence[nn.Module], x_BCHW: Tensor) -> Tensor:
@@ -40,6 +43,24 @@ def _from_few(layers: Sequence[nn.Module], x_BCHW: Tensor) -> Tensor:
     if ops is None or not ops.thin_in_applies(x_BCHW, conv.weight, conv.bias, *how):
         return plainly(layers, x_BCHW)
     y_BFHW: Tensor = ops.thin_in(x_BCHW, conv.weight, conv.bias, *how)
+    return y_BFHW
+
+
+def _from_few_to_norm(layers: Sequence[nn.Module], x_BCHW: Tensor) -> Tensor:
+    """With the batch normalisation after it, and what that takes together with itself."""
+    conv, bn = layers[:2]
+    assert isinstance(conv, nn.Conv2d) and isinstance(bn, nn.BatchNorm2d)
+    how = conv.stride[0], conv.kernel_size[0] // 2
+    ops = native.ops() if bn.training and bn.affine else None
+    if ops is None or not ops.thin_norm_applies(x_BCHW, conv.weight, *how, bn.weight):
+        return norm.run(layers[1:], _from_few(layers[:1], x_BCHW))
+    relu, pool = len(layers) > 2, len(layers) > 3
+    y_BFHW: Tensor
+    y_BFHW, mean_F, var_F = ops.thin_norm(
+        x_BCHW, conv.weight, *how, bn.weight, bn.bias, bn.eps, relu=relu, pool=pool
+    )
+    rows, columns = (-(-size // conv.stride[0]) for size in x_BCHW.shape[2:])
+    norm.follow(bn, mean_F, var_F, len(x_BCHW) * rows * columns)
     return y_BFHW
 
 
