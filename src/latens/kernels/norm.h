@@ -8,7 +8,7 @@
 // that a large mean cancels before it is squared.
 #pragma once
 
-#include "common.h"
+#include "lanes.h"
 
 namespace latens {
 namespace {
@@ -194,26 +194,25 @@ inline void windows(const Map& map, int64_t a, int64_t b, Body body) {
   }
 }
 
-// The maximum of a window for one channel; of equals the first, and NaN before all, as in torch.
-// What depends on it is loaded before it is asked for, here and below: then GCC makes masks of it.
+// The maximum of a window; of equals the first, and NaN before all, as in torch.
+template <class V>
 struct Winner {
-  float z, d;  // the normalised value, and x - mean
-  int cell;
+  V z, d;  // the normalised value, and x - mean
+  decltype(V() < V()) taken[4];  // from the cells before by this one
 };
 
-template <int cells, class T>
-inline Winner winner(const T* x, const Cells& at, int64_t c, float mean, float scale,
-                     float shift) {
-  Winner best{0, x[at.at[0] + c] - mean, 0};
+template <int cells, class V, class T>
+LATENS_INLINE inline Winner<V> winner(const T* x, const Cells& at, V mean, V scale, V shift) {
+  Winner<V> best;
+  best.d = get<V>(x + at.at[0]) - mean;
   best.z = best.d * scale + shift;
-#pragma GCC unroll 4
-  for (int k = 1; k < cells; ++k) {
-    const float d = x[at.at[k] + c] - mean, z = d * scale + shift;
-    const bool take = (z > best.z) | (z != z);
+  written_out<cells - 1>([&](int k) LATENS_INLINE {
+    const V d = get<V>(x + at.at[k + 1]) - mean, z = d * scale + shift;
+    const auto take = (z > best.z) | (z != z);
     best.z = take ? z : best.z;
     best.d = take ? d : best.d;
-    best.cell = take ? k : best.cell;
-  }
+    best.taken[k + 1] = take;
+  });
   return best;
 }
 
@@ -221,11 +220,12 @@ template <class T>
 void pooled_output(const Map& map, const Norm& norm, const T* x, T* y) {
   const float *mean = norm.mean.data(), *scale = norm.scale.data(), *shift = norm.shift.data();
   const auto body = [=, low = norm.low, C = map.channels](auto cells, Cells from, int64_t to) {
-#pragma GCC ivdep
-    for (int64_t c = 0; c < C; ++c) {
-      const float z = winner<cells>(x, from, c, mean[c], scale[c], shift[c]).z;
-      y[to + c] = z < low ? low : z;
-    }
+    each_channel(C, [&]<class V>(int64_t c) LATENS_INLINE {
+      const V z = winner<cells, V>(x + c, from, get<V>(mean + c), get<V>(scale + c),
+                                   get<V>(shift + c)).z;
+      const V least = V() + low;
+      put<V>(y + to + c, z < least ? least : z);
+    });
   };
   pieces(map, true).each([&](int64_t, int64_t a, int64_t b) { windows(map, a, b, body); }, true);
 }
@@ -240,13 +240,13 @@ Sums pooled_gradient_sums(const Map& map, const Norm& norm, const T* x, const T*
     Floats first(map.channels), second(map.channels);
     const auto body = [=, low = norm.low, C = map.channels, s = first.data(), t = second.data()](
                           auto cells, Cells from, int64_t to) {
-#pragma GCC ivdep
-      for (int64_t c = 0; c < C; ++c) {
-        const Winner best = winner<cells>(x, from, c, mean[c], scale[c], shift[c]);
-        const float up = dy[to + c], g = best.z <= low ? 0 : up;
-        s[c] += g;
-        t[c] += g * best.d;
-      }
+      each_channel(C, [&]<class V>(int64_t c) LATENS_INLINE {
+        const auto best = winner<cells, V>(x + c, from, get<V>(mean + c), get<V>(scale + c),
+                                           get<V>(shift + c));
+        const V g = best.z <= V() + low ? V() : get<V>(dy + to + c);
+        put<V>(s + c, get<V>(s + c) + g);
+        put<V>(t + c, get<V>(t + c) + g * best.d);
+      });
     };
     windows(map, a, b, body);
     sums.add(chunk, first, second);
@@ -262,15 +262,19 @@ void pooled_gradient(const Map& map, const Norm& norm, const Slope& through, con
   const float *mean = norm.mean.data(), *scale = norm.scale.data(), *shift = norm.shift.data();
   const float *level = through.level.data(), *slope = through.slope.data();
   const auto body = [=, low = norm.low, C = map.channels](auto cells, Cells from, int64_t to) {
-#pragma GCC ivdep
-    for (int64_t c = 0; c < C; ++c) {
-      const Winner best = winner<cells>(x, from, c, mean[c], scale[c], shift[c]);
-      const float up = scale[c] * dy[to + c], g = best.z <= low ? 0 : up;
-      for (int k = 0; k < cells; ++k) {
-        const float rest = level[c] + slope[c] * (x[from.at[k] + c] - mean[c]);
-        dx[from.at[k] + c] = (best.cell == k ? g : 0) - rest;
-      }
-    }
+    each_channel(C, [&]<class V>(int64_t c) LATENS_INLINE {
+      const V middle = get<V>(mean + c), factor = get<V>(scale + c);
+      const auto best = winner<cells, V>(x + c, from, middle, factor, get<V>(shift + c));
+      V g = best.z <= V() + low ? V() : factor * get<V>(dy + to + c);
+      written_out<cells>([&](int i) LATENS_INLINE {
+        const int k = cells - 1 - i;  // the last that took it has it
+        const V d = get<V>(x + from.at[k] + c) - middle;
+        const V rest = get<V>(level + c) + get<V>(slope + c) * d;
+        const V own = k == 0 ? g : best.taken[k] ? g : V();
+        if (k) g = best.taken[k] ? V() : g;
+        put<V>(dx + from.at[k] + c, own - rest);
+      });
+    });
   };
   windows(map, a, b, body);
 }
