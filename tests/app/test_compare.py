@@ -147,6 +147,15 @@ def test_what_pretraining_found_is_told_with_the_options_of_a_comparison(
     ]
 
 
+@pytest.mark.parametrize(
+    ("source", "command"),
+    [("digits", "digits "), ("/my pictures", "'/my pictures' "), ("array", "")],
+)
+def test_the_advice_names_the_images(source: str, command: str) -> None:
+    told = app._in_pretraining("Train longer (--epochs 9).", source)
+    assert told == f"In pretraining, train longer (latens compare {command}--pretrain-epochs 9)."
+
+
 def test_the_page_is_there(compared: latens.Comparison) -> None:
     assert Path(compared.page).read_text("utf-8").startswith("<!doctype html>")
 

@@ -211,7 +211,7 @@ def test_modes_are_lists_of_phases() -> None:
 
 def test_recipes_can_be_run() -> None:
     assert set(recipes.RATES) == set(get_args(Optimizer))
-    for recipe in (recipes.DRAWN, recipes.PICTURED, recipes.SMALL):
+    for recipe in (recipes.DRAWN, recipes.PICTURED, recipes.CLOTHES, recipes.SMALL):
         assert {each.name for each in recipe.augment} <= set(catalog.names("corrupt"))
     assert recipes.encoder(64).latent == 64
     assert recipes.encoder(None).latent is None
@@ -230,6 +230,7 @@ def test_only_what_may_be_mirrored_is(
     reused = recipes.classifier(name, shape, reused=True)
     assert reused.augment == fresh.augment
     assert (reused.optimizer, reused.schedule) == ("adamw", "one-cycle")
+    assert (reused.weight_decay, reused.label_smoothing) == (recipes.WEIGHT_DECAY["adamw"], 0)
     assert build(fresh.encoder, shape, decoder=True).decoder is not None
 
 

@@ -1,4 +1,4 @@
-"""A first convolution together with its batch normalisation: the same bits as one after the other."""
+"""A first convolution together with its batch normalisation: the bits of one after the other."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ def test_the_same_bits_as_one_after_the_other(
     assert together[0].dtype == (torch.bfloat16 if mixed else torch.float32)
     assert all(map(torch.equal, together, apart))
     dy = torch.randn(apart[0].shape).to(apart[0].dtype)
-    mine, theirs = (torch.autograd.grad(y[0], (weight, scale, shift), dy) for y in (together, apart))
+    mine, theirs = (
+        torch.autograd.grad(y[0], (weight, scale, shift), dy) for y in (together, apart)
+    )
     assert all(map(torch.equal, mine, theirs))
 
 
@@ -78,7 +80,7 @@ def test_what_is_taken_together() -> None:
 
 @pytest.mark.parametrize("learns", [False, True])
 def test_in_a_network_as_torch_has_it(learns: bool) -> None:
-    """Output, gradients and running statistics, also of images that are asked for their gradient."""
+    """Output, gradients and running statistics, also of images whose gradient is asked for."""
     torch.manual_seed(0)
     block = Fused(*layers())
     plain = nn.Sequential(*layers())

@@ -140,7 +140,7 @@ def _spec(
         "task": "classify",
         "data": data.model_dump(),
         "encoder": encoder,
-        "objective": _objective(given),
+        "objective": _objective(given, recipe),
         "head": {**recipe.head.model_dump(), "views": _views(augment)},
         "phases": _phases(given, mode, recipe, epochs),
         "train": {
@@ -178,16 +178,18 @@ def _phases(
 ) -> tuple[PhaseSpec, ...]:
     optimizer = given.get("optimizer", recipe.optimizer)
     rates = {**recipes.RATES, recipe.optimizer: recipe.learning_rate}
+    decays = {**recipes.WEIGHT_DECAY, recipe.optimizer: recipe.weight_decay}
     return transfer.phases(
         mode, epochs=epochs, joint=given.get("objective") == "joint",
         optimizer=optimizer, schedule=recipe.schedule,
         learning_rate=options.learning_rate(given, optimizer, rates),
-        weight_decay=recipes.WEIGHT_DECAY[optimizer],
+        weight_decay=decays[optimizer],
     )  # fmt: skip
 
 
-def _objective(given: options.Options) -> dict[str, Any]:
-    values: dict[str, Any] = {"kind": given.get("objective", "classify")}
+def _objective(given: options.Options, recipe: recipes.Classifier) -> dict[str, Any]:
+    kind, smoothing = given.get("objective", "classify"), recipe.label_smoothing
+    values: dict[str, Any] = {"kind": kind, "label_smoothing": smoothing}
     if "noise" in given:
         values["corruptions"] = options.effects(given["noise"], "corruption")
     return values

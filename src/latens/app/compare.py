@@ -265,15 +265,17 @@ def _conclude(
 def _of_autoencoder(run: RunFolder) -> list[dict[str, str]]:
     """What the training of one autoencoder found, in a comparison's words."""
     found, _ = run.result("findings")
+    source = str(run.spec()["data"]["source"])
     return [
-        {**item, "message": _in_pretraining(item["message"])}
+        {**item, "message": _in_pretraining(item["message"], source)}
         for item in found["findings"]
         if item["code"] in ("code-unused", "wide-code", "worse-than-pca")
     ]
 
 
-def _in_pretraining(message: str) -> str:
+def _in_pretraining(message: str, source: str) -> str:
     """The command is named, because a demo, which is a comparison too, has no such option."""
+    data = "" if source == options.ARRAY else f"{quote(source)} "
     return f"In pretraining, {message[0].lower()}{message[1:]}".replace(
-        "(--epochs", "(latens compare --pretrain-epochs"
+        "(--epochs", f"(latens compare {data}--pretrain-epochs"
     )

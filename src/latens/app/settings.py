@@ -92,7 +92,7 @@ class HeadOptions(TypedDict, total=False):
     label_smoothing: Annotated[
         float | None,
         Setting("Share of each label given to the other classes.",
-                at="objective.label_smoothing", shown="0", panel=OBJECTIVE),
+                at="objective.label_smoothing", shown="by the images, mostly 0", panel=OBJECTIVE),
     ]  # fmt: skip
     head: Annotated[
         choices.HeadKind | None,

@@ -68,7 +68,7 @@ class TrainingOptions(DataOptions, total=False):
     weight_decay: Annotated[
         float | None,
         Setting("The optimiser's own shrinking of weights.", at="phases.weight_decay",
-                shown="by optimiser for classifiers, else 0"),
+                shown="by images and optimiser for classifiers, else 0"),
     ]  # fmt: skip
     augment: Annotated[
         Effects | bool | None,

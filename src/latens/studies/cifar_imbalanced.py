@@ -125,7 +125,7 @@ def _joint(scale: Scale, share: float, epochs: int, **changed: Any) -> dict[str,
 def _side(scale: Scale) -> list[Arm]:
     """With the network of the convolutional autoencoders, near the report's own, and one view."""
     epochs = by_scale(scale, 1, 4, 30)
-    small = {"views": "none", "overrides": {"encoder": CONV}}
+    small = {"views": "none", "label_smoothing": 0.0, "overrides": {"encoder": CONV}}
     rows: tuple[tuple[str, dict[str, Any]], ...] = (
         ("joint, Adam", {"optimizer": "adam"}),
         ("joint, SGD", {"optimizer": "sgd"}),
