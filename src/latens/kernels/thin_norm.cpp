@@ -21,10 +21,10 @@ void backward(const Tensor& dy_, const Tensor& thin_, const Tensor& wide_, const
   const T *x = in<T>(wide_), *dy = in<T>(dy_);
   KernelGradient<T> sums(thin, wide, dkernel.size(1), stride, border);
   sums.each([&](int64_t first, int64_t last, auto add) {
-    std::vector<T> dx(wide.image());
+    const std::unique_ptr<T[]> dx(new T[wide.image()]);  // not set to zero: that takes its time
     for (int64_t n = first; n < last; ++n) {
-      back.gradient_of(one, x + n * wide.image(), dy + n * after.image(), dx.data(), 0, end);
-      add(images + n * thin.image(), dx.data());
+      back.gradient_of(one, x + n * wide.image(), dy + n * after.image(), dx.get(), 0, end);
+      add(images + n * thin.image(), dx.get());
     }
   });
   sums.total(out(dkernel));

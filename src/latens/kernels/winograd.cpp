@@ -164,9 +164,10 @@ void product(const float* v, const float* u, int64_t I, float* m, int64_t O) {
   }
 }
 
-// du[kFew][lanes] += sum over tiles of v[tile][channel] * m[tile][lanes].
+// du[kFew][lanes] (+)= sum over tiles of v[tile][channel] * m[tile][lanes]; without + at first.
 template <int lanes>
-void outer(const float* v, int64_t I, const float* m, int64_t O, int64_t tiles, float* du) {
+void outer(const float* v, int64_t I, const float* m, int64_t O, int64_t tiles, bool first,
+           float* du) {
   Lanes sums[kFew * lanes] = {};
   for (int64_t k = 0; k < tiles; ++k) {
     Lanes w[lanes];
@@ -178,7 +179,7 @@ void outer(const float* v, int64_t I, const float* m, int64_t O, int64_t tiles, 
   }
   written_out<kFew * lanes>([&](int j) LATENS_INLINE {
     float* to = du + j / lanes * O + j % lanes * kLanes;
-    store(to, load(to) + sums[j]);
+    store(to, first ? sums[j] : load(to) + sums[j]);
   });
 }
 
@@ -265,9 +266,9 @@ void gradient(const Tensor& x_, const Tensor& dy_, Tensor dkernel) {
     const Floats none(std::max(I, O));
     for (int64_t group = next(); group < groups; group = next()) {
       float* du = parts.at(group * size);
-      std::fill(du, du + size, 0.0f);
+      const int64_t begin = group * chunks / groups * few;
       const int64_t end = std::min(tiles, (group + 1) * chunks / groups * few);
-      for (int64_t from = group * chunks / groups * few; from < end; from += few) {
+      for (int64_t from = begin; from < end; from += few) {
         const int64_t count = std::min(few, end - from);
         for (int64_t k = 0; k < count; ++k) {
           const Places<kSide, const float> places(x, before, none.data(), from + k);
@@ -281,7 +282,7 @@ void gradient(const Tensor& x_, const Tensor& dy_, Tensor dkernel) {
           for (int64_t o = 0; o < O; o += kPanel) {
             const auto run = O - o >= kPanel ? outer<kWide> : outer<1>;
             for (int64_t i = 0; i < I; i += kFew)
-              run(v.at(p * next_v + i), I, m.at(p * next_m + o), O, count,
+              run(v.at(p * next_v + i), I, m.at(p * next_m + o), O, count, from == begin,
                   du + (p * I + i) * O + o);
           }
       }
