@@ -24,10 +24,12 @@ _PURE = (
 _CAE_10 = (
     "native kernels for normalisation, ReLU and pooling, for the first and the last convolution "
     "and for the squared error; one transposed convolution for an enlargement; Winograd's "
-    "filtering in tiles of 4x4, a third of the multiplications at 7x7. What is left, profiled at "
-    "batch 128: two fifths convolutions, a sixth the two passes each way of normalisation, and "
-    "another sixth Python and torch's dispatch on one thread while the other waits, which a larger "
-    "batch spreads thinner. Fewer products in the transposed convolution too gained 1%."
+    "filtering in tiles of 4x4, a third of the multiplications at 7x7; threads that help each "
+    "other; the first block's gradients in one pass. What is left, profiled at batch 128: half "
+    "convolutions and their transforms, an eighth normalisation, and a quarter Python "
+    "and torch's dispatch on one thread while the other waits, which a larger batch spreads "
+    "thinner. Fewer products in the transposed convolution gained 1%, a convolution and its "
+    "normalisation as one call less than 1%, Adam without torch's class 1%."
 )
 _DAE_8 = (
     "native kernels as for CAE-10; before Winograd's filtering 85% of a step were oneDNN's "
@@ -107,9 +109,9 @@ TARGETS = (
     Target("DAE-8, of the peak", 0.79, peak("dae-8-128", "latens"), "%", tried=_DAE_8),
     Target("the engine's own cost over its bare step, CAE-10", 0.02,
            _of("cae-10-128-engine", lambda b: cost(b, "latens", "bare")), "%", "lower",
-           tried="nothing in the loop waits for the device or reads a number back; an epoch here "
-           "is of 41 steps, and what it costs once is counted. It was 1.5% before the kernels "
-           "became quicker; rounds lie so far apart that either may be chance."),
+           tried="nothing in the loop waits for the device or reads a number back, and no step "
+           "seeds other devices than its own; an epoch here is of 41 steps, and what it costs once "
+           "is counted."),
     Target("CAE-4, against skorch", 1.5, times("cae-4-128", "latens", "skorch")),
     Target("CAE-4, against pythae", 1.5, times("cae-4-128", "latens", "pythae")),
     Target("peak memory, training CAE-10 on MNIST, against Keras", 0.4,
