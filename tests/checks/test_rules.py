@@ -29,8 +29,8 @@ def with_copy() -> ImageSet:
     return ImageSet(pixels)
 
 
-def arm(mode: str, labels: int | str, seeds: int = 5) -> dict[str, Any]:
-    return {"mode": mode, "labels": labels, "accuracies": [0.9] * seeds}
+def arm(mode: str, labels: int | str, seeds: int = 5, accuracy: float = 0.9) -> dict[str, Any]:
+    return {"mode": mode, "labels": labels, "accuracies": [accuracy] * seeds}
 
 
 SPLIT: dict[str, Any] = {"train_index": FIRST[:9], "val_index": FIRST[9:], "test_index": LAST}
@@ -88,6 +88,19 @@ FIRES: dict[str, list[Context]] = {
     "no-better-than-guessing": [
         Context(images=SAME, val_index=FIRST, val_accuracy=0.5, spec=asked()),
         Context(images=SAME, val_index=FIRST, val_accuracy=0.75, spec=asked()),  # 6 + 3 of 12
+    ],
+    "arms-that-guess": [
+        Context(images=SAME, test_index=LAST, arms=[arm("scratch", 5, accuracy=0.5)]),
+        Context(  # 4 + 2.8 of 8 are a guess
+            images=SAME,
+            test_index=LAST,
+            arms=[
+                arm("scratch", 5, accuracy=0.9),
+                arm("frozen", 5, accuracy=0.8),
+                arm("scratch", 9, accuracy=0.9),
+                arm("frozen", 9, accuracy=0.9),
+            ],
+        ),
     ],
     "worse-than-pca": [Context(mse=0.02, pca_mse=0.01, code_size=8, spec=asked())],
     "code-unused": [
@@ -162,6 +175,14 @@ SILENT: dict[str, list[Context]] = {
         Context(images=SAME, val_index=FIRST, val_accuracy=0.9, spec=asked()),
         Context(images=SAME, val_index=FIRST[:0], val_accuracy=0.5, spec=asked()),
         Context(images=ImageSet(SAME.images), val_index=FIRST, val_accuracy=0.5, spec=asked()),
+    ],
+    "arms-that-guess": [
+        Context(images=SAME, test_index=LAST, arms=[arm("scratch", 5)]),
+        Context(images=SAME, test_index=LAST[:0], arms=[arm("scratch", 5, accuracy=0.5)]),
+        Context(images=SAME, test_index=LAST, arms=[{"mode": "scratch", "labels": 5}]),
+        Context(
+            images=ImageSet(SAME.images), test_index=LAST, arms=[arm("scratch", 5, accuracy=0.5)]
+        ),
     ],
     "worse-than-pca": [
         Context(mse=0.01, pca_mse=0.02, code_size=8, spec=asked()),

@@ -95,6 +95,7 @@ def test_what_cannot_be_drawn_is_told() -> None:
         with pytest.raises(UsageError) as wrong:
             draw(image_set(np.tile([0, 1], 20), 40), labels=labels, seed=0)
         assert wrong.value.code == "bad-budget"
+        assert str(wrong.value.hint).startswith("Use --labels " + ("all" if labels > 2 else "2 or"))
     with pytest.raises(UsageError, match="fraction"):
         draw(images, val_fraction=1.0, seed=0)
 

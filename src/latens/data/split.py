@@ -139,11 +139,12 @@ def _budget(labelled: Indices, images: ImageSet, count: int, rng: np.random.Gene
     assert images.labels is not None or not len(labelled)
     values = np.zeros(0, np.int64) if images.labels is None else images.labels[labelled]
     classes = np.unique(values)
-    if not len(classes) <= count <= len(labelled) or count < 1:
+    least, most = max(len(classes), 1), len(labelled)
+    if not least <= count <= most:
+        few = f"Use --labels {least} or more: a classifier needs one of each class."
         raise UsageError(
-            f"Expected {max(len(classes), 1)} (one a class) to {len(labelled)} labels; "
-            f"got {count}.",
-            hint=f"Use --labels all for all {len(labelled)} of {images.name}.",
+            f"Expected {least} (one a class) to {most} labels; got {count}.",
+            hint=few if count < least else f"Use --labels all for all {most} of {images.name}.",
             code="bad-budget",
         )
     place = np.empty(len(labelled))
