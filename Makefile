@@ -19,7 +19,7 @@ check: $(VENV)/.installed-dev  ## what the tests do not see: style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(BENCH)/.installed  ## speed and memory beside other libraries: under half an hour
+bench: $(BENCH)/.installed  ## speed and memory beside other libraries: three quarters of an hour
 	$(BENCH)/bin/python benchmarks/bench.py
 
 bench-quick: $(VENV)/.installed-dev  ## has the engine become slower? two minutes
