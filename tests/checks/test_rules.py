@@ -95,7 +95,7 @@ FIRES: dict[str, list[Context]] = {
             images=SAME,
             test_index=LAST,
             arms=[
-                arm("scratch", 5, accuracy=0.9),
+                arm("scratch", 5, accuracy=0.5),
                 arm("frozen", 5, accuracy=0.8),
                 arm("scratch", 9, accuracy=0.9),
                 arm("frozen", 9, accuracy=0.9),
@@ -178,6 +178,9 @@ SILENT: dict[str, list[Context]] = {
     ],
     "arms-that-guess": [
         Context(images=SAME, test_index=LAST, arms=[arm("scratch", 5)]),
+        Context(  # that pretraining alone learned something is a result
+            images=SAME, test_index=LAST, arms=[arm("scratch", 5, accuracy=0.5), arm("frozen", 5)]
+        ),
         Context(images=SAME, test_index=LAST[:0], arms=[arm("scratch", 5, accuracy=0.5)]),
         Context(images=SAME, test_index=LAST, arms=[{"mode": "scratch", "labels": 5}]),
         Context(

@@ -1,38 +1,39 @@
-"""Arms that are right as often as a guess have nothing to compare."""
+"""Arms that are all right as often as a guess have nothing to compare."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 
 from latens.checks.context import Context
+from latens.checks.rules._guess import guessed
 from latens.data.finding import Finding
 
 
 def check(context: Context) -> Finding | None:
     """Needs `images` with labels, `test_index` and `arms` with `accuracies`.
 
-    A mean over seeds within two standard errors of the most frequent class's share is a guess.
+    Where one arm of a budget does better than a guess, the verdict means something.
     """
     if context.arms is None or context.test_index is None:
         return None
-    if context.images is None or context.images.labels is None or not len(context.test_index):
+    if context.images is None or context.images.labels is None:
         return None
     labels = context.images.labels[context.test_index]
-    share = float(np.bincount(labels[labels >= 0], minlength=1).max() / len(labels))
-    enough = share + 2 * math.sqrt(share * (1 - share) / len(labels))
-    guessing = [
-        f"{arm['mode']} at {arm['labels']} labels"
-        for arm in context.arms
-        if arm.get("accuracies") and float(np.mean(arm["accuracies"])) <= enough
-    ]
-    if not guessing:
+    labels = labels[labels >= 0]
+    if not len(labels):
+        return None
+    share, enough = guessed(labels)
+    best: dict[object, float] = {}
+    for arm in context.arms:
+        mean = float(np.mean(arm["accuracies"])) if arm.get("accuracies") else 1.0
+        best[arm["labels"]] = max(mean, best.get(arm["labels"], 0.0))
+    budgets = [str(budget) for budget, mean in best.items() if mean <= enough]
+    if not budgets:
         return None
     return Finding(
         "arms-that-guess",
         "warning",
-        f"The accuracy of {', '.join(guessing)} cannot be told from that of always answering with "
-        f"the most frequent class, {share:.1%}: differences to it say nothing about pretraining. "
-        "Train longer (--epochs), or use more labels.",
+        f"At {' and '.join(budgets)} labels no arm's accuracy can be told from that of always "
+        f"answering with the most frequent class, {share:.1%}: the differences there say nothing "
+        "about pretraining. Train longer (--epochs), or use more labels.",
     )

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
-
 from latens.checks.context import Context
+from latens.checks.rules._guess import guessed
 from latens.data.finding import Finding
 
 
@@ -23,8 +20,8 @@ def check(context: Context) -> Finding | None:
     labels = labels[labels >= 0]
     if not len(labels):
         return None
-    share = float(np.bincount(labels).max() / len(labels))
-    if context.val_accuracy > share + 2 * math.sqrt(share * (1 - share) / len(labels)):
+    share, enough = guessed(labels)
+    if context.val_accuracy > enough:
         return None
     epochs = sum(phase.epochs for phase in context.spec.phases)
     return Finding(
