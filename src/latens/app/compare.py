@@ -243,7 +243,8 @@ def _conclude(
         )
     )  # fmt: skip
     example = RunFolder.open(folder.path / "runs" / f"autoencoder-seed{seeds[0]}")
-    told = [finding.to_dict() for finding in found] + _of_autoencoder(example)
+    source = str(folder.spec()["data"]["source"])
+    told = [finding.to_dict() for finding in found] + _of_autoencoder(example, source)
     result = {
         "data": images.name,
         "seeds": list(seeds),
@@ -262,10 +263,9 @@ def _conclude(
     )  # fmt: skip
 
 
-def _of_autoencoder(run: RunFolder) -> list[dict[str, str]]:
+def _of_autoencoder(run: RunFolder, source: str) -> list[dict[str, str]]:
     """What the training of one autoencoder found, in a comparison's words."""
     found, _ = run.result("findings")
-    source = str(run.spec()["data"]["source"])
     return [
         {**item, "message": _in_pretraining(item["message"], source)}
         for item in found["findings"]
