@@ -18,8 +18,9 @@ Unit = Literal["x", "%"]
 
 _PURE = (
     "images as uint8 until the batch, freed memory kept, fused Adam, one transposed convolution "
-    "for an enlargement, channels last throughout. What is left are oneDNN's convolutions and "
-    "torch's normalisation, which PyTorch by hand has too: beyond them native code is needed."
+    "for an enlargement, a product for that to one channel, ReLU on what pooling has left, "
+    "channels last throughout. What is left are oneDNN's convolutions and torch's normalisation, "
+    "which PyTorch by hand has too: beyond them native code is needed."
 )
 _CAE_10 = (
     "native kernels for normalisation, ReLU and pooling, for the first and the last convolution "

@@ -46,6 +46,15 @@ def test_together_is_one_after_the_other(name: str) -> None:
         torch.testing.assert_close(one, other)
 
 
+def test_a_relu_after_the_largest_of_four_gives_the_same_bits() -> None:
+    layers = [nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True)]
+    fused, x = Fused(*layers), torch.randn(8, 4, 7, 6, generator=torch.Generator().manual_seed(0))
+    x[1] = 0.0  # ties
+    x = x.contiguous(memory_format=torch.channels_last)
+    together, apart = answers(fused, x, Fused.forward), answers(fused, x, nn.Sequential.forward)
+    assert all(torch.equal(one, other) for one, other in zip(together, apart, strict=True))
+
+
 @pytest.mark.parametrize(
     ("layers", "join", "count"),
     [

@@ -1,8 +1,9 @@
 """Batch normalisation with the ReLU and the pooling after it, in one native kernel.
 
-Without the kernels each layer does its own work with torch's operations. On CPU these sum plainly
-in float32 over channels-last maps, which costs a relative error of some 1e-6; the kernels sum in
-blocks and do not have it.
+Without the kernels torch's operations do it, the ReLU on what the pooling has left: the largest of
+four is the same before and after it, and so is the gradient. On CPU they sum plainly in float32
+over channels-last maps, which costs a relative error of some 1e-6; the kernels sum in blocks and
+do not have it.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def run(layers: Sequence[nn.Module], x_BCHW: Tensor) -> Tensor:
     assert isinstance(norm, nn.BatchNorm2d)
     ops = native.ops() if norm.training and norm.affine else None
     if ops is None or not ops.norm_act_applies(x_BCHW, norm.weight):
-        return plainly(layers, x_BCHW)
+        return plainly([norm, *reversed(layers[1:])], x_BCHW)
     relu, pool = len(layers) > 1, len(layers) > 2
     y_BCHW: Tensor
     y_BCHW, mean_C, var_C = ops.norm_act(
