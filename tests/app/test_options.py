@@ -6,12 +6,14 @@ import inspect
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 from app_tiny import digits
 
 import latens
 from latens import choices, recipes, spec, transfer
 from latens.app import options, settings, texts
+from latens.app.classify import planned
 from latens.app.sharing import divided
 from latens.errors import UsageError
 
@@ -200,6 +202,30 @@ def test_options_of_a_comparison_go_where_they_belong() -> None:
     }  # fmt: skip
     with pytest.raises(UsageError, match="'mode'"):
         divided({}, {}, {"mode": "frozen"})
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        ({}, ("muon", 0.03, 0.1)),
+        ({"weight_decay": 0.5, "label_smoothing": 0.0}, ("muon", 0.5, 0.0)),
+        ({"optimizer": "adamw"}, ("adamw", recipes.WEIGHT_DECAY["adamw"], 0.1)),
+        ({"optimizer": "adam", "label_smoothing": 0.2}, ("adam", 0.0, 0.2)),
+    ],
+)
+def test_small_photographs_are_held_back_unless_another_is_asked(
+    asked: dict[str, Any], wanted: tuple[str, float, float]
+) -> None:
+    planned_spec, _ = planned(photographs(), **asked)
+    (phase,) = planned_spec.phases
+    smoothing = getattr(planned_spec.objective, "label_smoothing", None)
+    assert (phase.optimizer, phase.weight_decay, smoothing) == wanted
+
+
+def photographs() -> tuple[np.ndarray, np.ndarray]:
+    """Sixty of 8x8 pixels in colour, of two classes."""
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 3), dtype=np.uint8)
+    return pixels, np.arange(60) % 2
 
 
 def test_phases_and_modes_agree_on_what_fits() -> None:
