@@ -172,7 +172,12 @@ def write(rows: list[dict[str, Any]]) -> None:
     for name, row in ROWS.items():
         of_row = [found for key, found in known.items() if key[0] == name]
         ordered += of_row or [unmeasured(name, row)] * (row.seconds is not None)
-    save(RESULTS, ordered)
+    save(RESULTS, [aged(row) for row in ordered])
+
+
+def aged(row: dict[str, Any]) -> dict[str, Any]:
+    """The row, with whether it was measured with another command than today's."""
+    return {**row, "earlier": row["command"] != f"latens {typed(ROWS[row['name']], 'ENCODER')}"}
 
 
 def where(row: dict[str, Any]) -> str:

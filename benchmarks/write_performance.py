@@ -283,6 +283,7 @@ def _typed(command: str) -> str:
 
 def _note(row: dict[str, Any], *, dated: bool) -> str:
     told, (date, _, machine) = row.get("note", ""), row.get("measured", "").partition(": ")
+    told += "; an earlier recipe" if row.get("earlier") else ""
     place = f"({date}, {machine.partition(',')[0]})"
     return f"{told} {place}".strip() if dated and date else str(told)
 

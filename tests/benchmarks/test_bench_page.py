@@ -166,10 +166,11 @@ def test_rows_of_other_scripts_are_judged_in_their_direction(folder: Path) -> No
 def test_rows_that_were_measured_apart_say_when(folder: Path) -> None:
     row = {"work": "old", "asked": 1, "reached": 2, "unit": "s", "note": "slow"}
     later = {"work": "new", "asked": None, "unit": "s", "measured": "2026-02-03: 4 cores"}
-    write(folder, "recipes", {"rows": [row | {"measured": "2026-01-02: 2 cores"}, later]})
+    once = row | {"measured": "2026-01-02: 2 cores", "earlier": True}
+    write(folder, "recipes", {"rows": [once, later]})
     page = write_performance.page(folder)
     assert "Measured 2026-01-02: 2 cores.\n\nMeasured 2026-02-03: 4 cores." in page
-    assert line(page, "old").endswith("| slow (2026-01-02, 2 cores) |")
+    assert line(page, "old").endswith("| slow; an earlier recipe (2026-01-02, 2 cores) |")
     assert line(page, "new") == "| new |  |  | not measured |  | (2026-02-03, 4 cores) |"
 
 
