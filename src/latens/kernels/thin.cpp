@@ -44,7 +44,7 @@ void gather(const Tensor& thin_, const Tensor& wide_, int64_t stride, int64_t bo
   const Map thin(thin_), wide(wide_);
   const float* x = in(thin_);
   const T* dy = in<T>(wide_);
-  KernelGradient<T> sums(thin, wide, dkernel.size(1), stride, border);
+  KernelSums<T> sums(thin, wide, dkernel.size(1), stride, border);
   sums.each([&](int64_t first, int64_t last, auto add) {
     for (int64_t n = first; n < last; ++n) add(x + n * thin.image(), dy + n * wide.image());
   });

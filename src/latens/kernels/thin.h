@@ -106,7 +106,7 @@ void gather_line(const float* plane, int64_t row, int64_t stride, const float* l
 
 // The gradient of a kernel [P, k, k, C], gathered from images of both maps.
 template <class T>
-class KernelGradient {
+class KernelSums {
   const Map thin, wide;
   const int64_t stride, border, taps;
   const decltype(&gather_line<1>) line;
@@ -114,7 +114,7 @@ class KernelGradient {
   Floats parts;  // [chunks, P, k, k, C]
 
  public:
-  KernelGradient(const Map& thin_, const Map& wide_, int64_t k, int64_t stride_, int64_t border_)
+  KernelSums(const Map& thin_, const Map& wide_, int64_t k, int64_t stride_, int64_t border_)
       : thin(thin_),
         wide(wide_),
         stride(stride_),

@@ -19,7 +19,7 @@ void backward(const Tensor& dy_, const Tensor& thin_, const Tensor& wide_, const
   const int64_t end = pool ? after.height : one.places();
   const float* images = in(thin_);
   const T *x = in<T>(wide_), *dy = in<T>(dy_);
-  KernelGradient<T> sums(thin, wide, dkernel.size(1), stride, border);
+  KernelSums<T> sums(thin, wide, dkernel.size(1), stride, border);
   sums.each([&](int64_t first, int64_t last, auto add) {
     const std::unique_ptr<T[]> dx(new T[wide.image()]);  // not set to zero: that takes its time
     for (int64_t n = first; n < last; ++n) {

@@ -7,8 +7,8 @@
 //
 // Summed over input channels, each of the 36 "points" is a product of matrices: tiles by channels.
 // Polynomials are taken at 0, +-sqrt(1/2), +-sqrt(2) and infinity; at the usual 0, +-1, +-2 rounding
-// errors are twice as large in the mean, and the largest four times. After Barabasz et al., Error analysis
-// and improving the accuracy of Winograd convolution for deep neural networks, 2020.
+// errors are twice as large in the mean, and the largest four times. After Barabasz et al., Error
+// analysis and improving the accuracy of Winograd convolution for deep neural networks, 2020.
 // Tiles are taken a few at a time, so that what lies between the steps stays in the second cache.
 // Maps have their channels last and are float32; channels come in multiples of 16.
 #include "lanes.h"
