@@ -55,7 +55,7 @@ def test_a_relu_after_the_largest_of_four_gives_the_same_bits() -> None:
     assert all(torch.equal(one, other) for one, other in zip(together, apart, strict=True))
 
 
-def test_to_one_channel_in_bfloat16_is_rounded_once() -> None:
+def test_to_one_channel_stays_a_convolution_in_bfloat16() -> None:
     layers = Fused(ResizeNearest((14, 14)), nn.Conv2d(32, 1, 3, padding=1))
     x = torch.randn(4, 32, 7, 7, generator=torch.Generator().manual_seed(0))
     exact = nn.Sequential.forward(layers, x)
