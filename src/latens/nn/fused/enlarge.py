@@ -51,7 +51,7 @@ def _run(layers: Sequence[nn.Module], x_BCHW: Tensor) -> Tensor:
 def _to_one(x_BCHW: Tensor, kernel_C144: Tensor, bias_1: Tensor | None) -> Tensor:
     """The same to one channel: one product, and the blocks laid over each other.
 
-    oneDNN needs three times as long for such a convolution.
+    From 32 maps of 14x14 oneDNN needs three times as long forward, with the gradients 1.4 times.
     """
     size = (2 * x_BCHW.shape[2], 2 * x_BCHW.shape[3])
     blocks_BL16 = x_BCHW.permute(0, 2, 3, 1).flatten(1, 2) @ kernel_C144.flatten(1)
