@@ -25,14 +25,6 @@ from rows import measured, save
 
 RESULTS = Path(__file__).resolve().parent / "results" / "recipes.json"
 HALVED = "bird=2500,deer=2500,truck=2500"
-SAME_CODE = '--set=encoder={"kind":"residual","patch":4,"widths":[64],"blocks":2,"out_filters":32}'
-SMALL = (
-    '--set=encoder={"kind":"conv","encoder_filters":[32,64,64,64],"decoder_filters":[32,16],'
-    '"kernel_size":[5,3,3,3],"down_after":[1,2],"down":"stride"}'
-)
-SAME_CODE_QUICK = SAME_CODE.replace('"blocks":2', '"blocks":1')
-ONCE = "--set=train.validate_every=100"  # at the end alone: five views take their time
-MIXED = "--precision bfloat16"  # quicker where the CPU has matrix units for it
 REPORT_2 = (
     "--recipe report-2-autoencoder --optimizer muon --learning-rate 0.12 --schedule linear "
     "--weight-decay 0.02"
@@ -60,27 +52,23 @@ class Row:
 
 ROWS = {
     "mnist-99.0": Row(
-        "MNIST classifier, 99.0%",
-        "classify mnist --epochs 1 --batch-size 88 --no-augment --dropout 0 "
-        f"--label-smoothing 0.1 {SMALL} {MIXED}", 0.990, 15,
+        "MNIST classifier, 99.0%", "classify mnist --recipe one-epoch", 0.990, 15
     ),
     "mnist-99.4": Row("MNIST classifier, 99.4%", "classify mnist", 0.994, 90),
     "mnist-99.6": Row(
-        "MNIST classifier, 99.6%",
-        f"classify mnist --epochs 18 --label-smoothing 0.1 --views shift {ONCE} {MIXED}",
-        0.996, 360,
+        "MNIST classifier, 99.6%", "classify mnist --recipe thorough", 0.996, 360
     ),
     "same-code-1": Row(
         "MNIST autoencoder, 7x7x32 code, 0.0011",
-        f"pretrain mnist --learning-rate 0.006 --epochs 1 {SAME_CODE_QUICK} {MIXED}", 0.0011, 20,
+        "pretrain mnist --recipe feature-map --epochs 1", 0.0011, 20,
     ),
     "same-code-2": Row(
         "MNIST autoencoder, 7x7x32 code, 0.00048",
-        f"pretrain mnist --learning-rate 0.006 --epochs 2 {SAME_CODE} {MIXED}", 0.00048, 55,
+        "pretrain mnist --recipe feature-map --epochs 2", 0.00048, 55,
     ),
     "narrow": Row(
         "MNIST autoencoder, 32-number code, 0.0035",
-        f"pretrain mnist --latent 32 --epochs 10 {MIXED}", 0.0035, 300,
+        "pretrain mnist --latent 32", 0.0035, 300,
     ),
     "fashion-93.5": Row(
         "Fashion-MNIST classifier, 93.5%", "classify fashion-mnist --epochs 5", 0.935, 240

@@ -21,12 +21,14 @@ Pool: TypeAlias = Literal["flatten", "mean", "mean-max"]
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
 Rebuilding: TypeAlias = Literal["reconstruct", "denoise", "masked", "vae"]
 """Objectives that give images back."""
-ReportedAutoencoder: TypeAlias = Literal[
-    "report-1-autoencoder", "report-2-autoencoder", "report-3-denoiser", "report-4-denoiser"
-]
-ReportedClassifier: TypeAlias = Literal[
-    "report-1-classifier", "report-3-dense", "report-3-cnn", "report-4-dense"
-]
-"""Recipes of the reports; `latens/reported.py` says what they are."""
+RecipeOfAutoencoder: TypeAlias = Literal[
+    "feature-map",
+    "report-1-autoencoder", "report-2-autoencoder", "report-3-denoiser", "report-4-denoiser",
+]  # fmt: skip
+RecipeOfClassifier: TypeAlias = Literal[
+    "one-epoch", "thorough",
+    "report-1-classifier", "report-3-dense", "report-3-cnn", "report-4-dense",
+]  # fmt: skip
+"""Recipes; `latens/recipes_by_name.py` says what they are."""
 Schedule: TypeAlias = Literal["constant", "cosine", "linear", "one-cycle", "plateau"]
 Views: TypeAlias = Literal["none", "mirror", "shift", "both"]

@@ -162,12 +162,16 @@ def test_options_of_another_head_or_objective(
     assert caught.value.code == "without-effect" and hint in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"), [({"filters": 8}, "--filters"), ({"recipe": "report-3-cnn"}, "the recipe")]
+)
 def test_a_network_beside_an_encoder_is_refused(
-    pretrained: latens.PretrainResult, tmp_path: Path
+    asked: dict[str, Any], told: str, pretrained: latens.PretrainResult, tmp_path: Path
 ) -> None:
-    with pytest.raises(UsageError, match="--filters") as caught:
-        latens.classify(digits(), encoder=pretrained.run, filters=8, out=tmp_path / "clf")
+    with pytest.raises(UsageError, match=told) as caught:
+        latens.classify(digits(), encoder=pretrained.run, out=tmp_path / "clf", **asked)
     assert caught.value.code == "without-effect"
+    assert not list(tmp_path.glob("clf*"))
 
 
 @pytest.mark.parametrize("optimizer", get_args(choices.Optimizer))

@@ -17,7 +17,7 @@ SOURCE = Path(latens.__file__).parent
 FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(rooms.split())
     for rooms in (
-        "spec choices catalog errors processes progress recipes reported seeds",
+        "spec choices catalog errors processes progress recipes recipes_by_name seeds",
         "runs stats",
         "kernels",
         "nn corrupt data metrics",

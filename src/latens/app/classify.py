@@ -283,6 +283,7 @@ def _before(encoder: str | Path, given: options.Options) -> _Before:
     require_finished(run)
     known = settings.table(settings.NetworkOptions)
     beside = [settings.flag(n, setting) for n, (_, setting) in known.items() if n in given]
+    beside += ["that of the recipe"] if "encoder" in given.get("base", {}) else []
     if beside:
         raise UsageError(
             f"Expected no network beside the encoder of {run.path}; got {', '.join(beside)}.",

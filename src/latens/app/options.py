@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from latens import catalog, recipes, reported
+from latens import catalog, recipes, recipes_by_name
 from latens.app import settings, texts
 from latens.data import listed
 from latens.errors import UsageError, a, unknown_name
@@ -97,7 +97,7 @@ def _with_recipe(found: Options) -> Options:
     name = found.pop("recipe", None)
     if name is None:
         return found
-    recipe = dict({**reported.PRETRAIN, **reported.CLASSIFY}[name])
+    recipe = dict({**recipes_by_name.PRETRAIN, **recipes_by_name.CLASSIFY}[name])
     base = recipe.pop("overrides", {})
     networks = settings.table(settings.NetworkOptions)
     shadowed = [option for option, (_, its) in networks.items() if option in found and not its.at]

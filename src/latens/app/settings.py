@@ -124,8 +124,8 @@ class PretrainOptions(RebuildingOptions, NetworkOptions, TrainingOptions, total=
     """What `latens.pretrain` takes."""
 
     recipe: Annotated[
-        choices.ReportedAutoencoder | None,
-        Setting("All as a report had it; other options change that.", shown="latens' own"),
+        choices.RecipeOfAutoencoder | None,
+        Setting("All as a recipe has it; other options change that.", shown="latens' defaults"),
     ]
     hidden: Annotated[
         Sequence[int] | None,
@@ -142,8 +142,8 @@ class ClassifyOptions(HeadOptions, NetworkOptions, TrainingOptions, total=False)
     """What `latens.classify` takes; the network only where it is trained from scratch."""
 
     recipe: Annotated[
-        choices.ReportedClassifier | None,
-        Setting("All as a report had it; other options change that.", shown="latens' own"),
+        choices.RecipeOfClassifier | None,
+        Setting("All as a recipe has it; other options change that.", shown="latens' defaults"),
     ]
     objective: Annotated[
         choices.Naming | None,

@@ -1,7 +1,8 @@
-"""The recipes of the five reports, as `latens pretrain --recipe` and `classify --recipe` take them.
+"""Recipes by name, as `latens pretrain --recipe` and `classify --recipe` take them.
 
-Each is a set of the options of `latens.app.settings`; what is typed beside it is stronger. What a
-report leaves open (its optimiser's rate, say) is Keras's default of its time.
+Each is a set of the options of `latens.app.settings`; what is typed beside it is stronger. First
+come latens' own besides its defaults, then those of the five reports. What a report leaves open
+(its optimiser's rate, say) is Keras's default of its time.
 """
 
 from __future__ import annotations
@@ -13,6 +14,10 @@ _KERAS_RMSPROP = {"optimizer": "rmsprop", "learning_rate": 1e-3, "schedule": "co
 _KERAS_ADAM = {"optimizer": "adam", "learning_rate": 1e-3, "schedule": "constant"}
 
 PRETRAIN: Mapping[str, Mapping[str, Any]] = {
+    "feature-map": {  # a code as wide as a copy needs: of 7x7x32 for images of 28x28
+        "learning_rate": 6e-3,
+        "overrides": {"encoder": {"kind": "residual", "blocks": 1, "out_filters": 32}},
+    },
     "report-1-autoencoder": {  # section 5.5: the encoder of its classifiers
         **_KERAS_RMSPROP, "conv_layers": 9, "kernel_size": 4, "filters": 16,
         "double_filters": True, "epochs": 100, "batch_size": 256,
@@ -38,6 +43,17 @@ PRETRAIN: Mapping[str, Mapping[str, Any]] = {
 """Autoencoders."""
 
 CLASSIFY: Mapping[str, Mapping[str, Any]] = {
+    "one-epoch": {  # each image is seen once: nothing that keeps from learning by heart
+        "epochs": 1, "batch_size": 88, "augment": False, "dropout": 0.0, "label_smoothing": 0.1,
+        "overrides": {"encoder": {
+            "kind": "conv", "encoder_filters": [32, 64, 64, 64], "decoder_filters": [32, 16],
+            "kernel_size": [5, 3, 3, 3], "down_after": [1, 2], "down": "stride",
+        }},
+    },
+    "thorough": {  # judged at the end alone, because five views of each image take their time
+        "epochs": 18, "label_smoothing": 0.1, "views": "shift",
+        "overrides": {"train.validate_every": 100},
+    },
     "report-1-classifier": {  # section 5.5.1, on an encoder: --encoder RUN
         **_KERAS_RMSPROP, "epochs": 20, "batch_size": 256, "hidden": (100,), "dropout": 0.3,
         "augment": False, "weight_decay": 0.0,

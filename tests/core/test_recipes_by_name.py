@@ -1,37 +1,66 @@
-"""The reports' recipes, by name."""
+"""Recipes by name: latens' own besides its defaults, and those of the reports."""
 
 from __future__ import annotations
 
 from typing import get_args
 
+import numpy as np
 import pytest
 
-from latens import choices, reported
+from latens import choices, recipes_by_name
 from latens.app.classify import planned as planned_classifier
 from latens.app.pretrain import planned as planned_autoencoder
 from latens.app.sweep import sweep
 from latens.errors import UsageError
+from latens.nn.model import build
 
 
 def test_every_name_has_its_recipe() -> None:
-    assert get_args(choices.ReportedAutoencoder) == tuple(reported.PRETRAIN)
-    assert get_args(choices.ReportedClassifier) == tuple(reported.CLASSIFY)
+    assert get_args(choices.RecipeOfAutoencoder) == tuple(recipes_by_name.PRETRAIN)
+    assert get_args(choices.RecipeOfClassifier) == tuple(recipes_by_name.CLASSIFY)
 
 
-@pytest.mark.parametrize("name", reported.PRETRAIN)
+REPORTED = {
+    "pretrain": [name for name in recipes_by_name.PRETRAIN if name.startswith("report-")],
+    "classify": [name for name in recipes_by_name.CLASSIFY if name.startswith("report-")],
+}
+
+
+@pytest.mark.parametrize("name", REPORTED["pretrain"])
 def test_autoencoders_learn_as_the_report_had_it(name: str) -> None:
     spec, _ = planned_autoencoder("digits", recipe=name)  # type: ignore[arg-type]
-    recipe = reported.PRETRAIN[name]
+    recipe = recipes_by_name.PRETRAIN[name]
     (phase,) = spec.phases
     assert phase.epochs == recipe["epochs"] and phase.optimizer == recipe["optimizer"]
     assert spec.train.batch_size == recipe["batch_size"]
 
 
-@pytest.mark.parametrize("name", reported.CLASSIFY)
+@pytest.mark.parametrize("name", REPORTED["classify"])
 def test_classifiers_learn_as_the_report_had_it(name: str) -> None:
     spec, _ = planned_classifier("digits", recipe=name)  # type: ignore[arg-type]
     assert spec.train.augment == () and spec.head is not None
-    assert spec.phases[0].epochs == reported.CLASSIFY[name]["epochs"]
+    assert spec.phases[0].epochs == recipes_by_name.CLASSIFY[name]["epochs"]
+
+
+def test_a_feature_map_of_mnist_is_of_7x7x32() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (60, 28, 28), np.uint8)
+    spec, read = planned_autoencoder(images, recipe="feature-map")
+    assert build(spec.encoder, read.shape, decoder=True).feature_shape == (32, 7, 7)
+
+
+def test_one_epoch_sees_each_image_once_and_as_it_is() -> None:
+    spec, _ = planned_classifier("digits", recipe="one-epoch")
+    assert [phase.epochs for phase in spec.phases] == [1]
+    assert spec.train.augment == () and spec.head is not None and spec.head.dropout == 0
+
+
+def test_thorough_learns_longer_than_the_default_and_looks_five_times() -> None:
+    many = np.zeros((50_000, 4, 4), np.uint8), np.arange(50_000) % 10
+    longer, _ = planned_classifier(many, recipe="thorough")
+    usual, _ = planned_classifier(many)
+    assert longer.phases[0].epochs > 2 * usual.phases[0].epochs
+    assert longer.encoder == usual.encoder
+    assert longer.head is not None and longer.head.views == "shift"
 
 
 def test_what_is_given_beside_a_recipe_is_stronger() -> None:
