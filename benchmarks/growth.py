@@ -11,7 +11,6 @@ in rounds that take turns, so that a machine whose clock changes is fair to all:
                     the whole pack: with the pack in the kernel's cache, and dropped from it before
     from memory     the same on as many images that lie in memory
     reading alone   the same batches without a network
-    packing         60,000 JPEG files by `latens data pack`, and by Pillow alone in a loop
     memory          of `latens.pretrain` on each pack, and of `latens data check`
 
 Memory is the kernel's: VmHWM is the most that a process held at any time, shared libraries and
@@ -31,12 +30,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from growth_worker import KINDS, SHAPE, Worker, packing, watched
+from growth_worker import KINDS, SHAPE, Worker, watched
 from rows import Row, write
 
 HERE = Path(__file__).resolve().parent
-JPEGS = HERE.parent.parent / "shared" / "data" / "cifar10-jpeg.tar.xz"
-ROOM = 2.1  # disk for packs and pictures, as a multiple of the largest pack, never all there is
+ROOM = 2.1  # disk for packs, as a multiple of the largest pack, never all there is
 
 
 def main() -> None:
@@ -70,10 +68,6 @@ def _rows(folder: Path, counts: list[int], given: argparse.Namespace) -> Iterato
     yield from _speed(packs, counts, given)
     yield from _memory(folder, packs, counts, given.steps)
     yield from _checked(packs, counts)
-    if given.jpegs.exists():
-        yield from _packed(folder, given)
-    else:
-        print(f"No pictures at {given.jpegs}: packing them is left out.")
 
 
 def _made(pack: Path, count: int) -> float:
@@ -95,7 +89,7 @@ def _speed(packs: list[Path], counts: list[int], given: argparse.Namespace) -> I
             workers |= {f"{kind} {count}": worker.asked(kind) for kind in kinds}
         memory = stack.enter_context(Worker(packs[-1], given.steps, in_memory=True))
         workers["from memory"] = memory.asked("train")
-        speeds = _rounds(workers, given.rounds)
+        speeds = in_turn(workers, given.rounds)
     last, first = counts[-1], counts[0]
     for kind, words, asked in (("train", "in the kernel's cache", 90), ("train-cold", "cold", 90)):
         name = f"{kind} {last}"
@@ -121,16 +115,16 @@ def _speed(packs: list[Path], counts: list[int], given: argparse.Namespace) -> I
     )  # fmt: skip
 
 
-def _rounds(workers: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """Images a second of each in each round; the first round warms up, and the order turns."""
-    speeds: dict[str, list[float]] = {name: [] for name in workers}
+def in_turn(workers: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+    """What each says in each round; the first round warms up, and the order turns."""
+    said: dict[str, list[float]] = {name: [] for name in workers}
     names = list(workers)
     for number in range(rounds + 1):
         for name in names[number % len(names) :] + names[: number % len(names)]:
-            speed = workers[name]()
+            figure = workers[name]()
             if number:
-                speeds[name].append(speed)
-    return speeds
+                said[name].append(figure)
+    return said
 
 
 def _ratios(speeds: dict[str, list[float]], one: str, other: str) -> list[float]:
@@ -170,30 +164,6 @@ def _checked(packs: list[Path], counts: list[int]) -> Iterator[Row]:
         )  # fmt: skip
 
 
-def _packed(folder: Path, given: argparse.Namespace) -> Iterator[Row]:
-    """Pictures by `latens data pack`, and by Pillow alone: a loop, and a loop in each thread."""
-    pictures = folder / "pictures"
-    shutil.unpack_archive(given.jpegs, pictures, filter="data")
-    seconds: dict[str, list[float]] = {}
-    for _ in range(given.rounds):
-        for name, took in packing(pictures, folder / "pictures.pack").items():
-            seconds.setdefault(name, []).append(took)
-    count = sum(file.suffix == ".jpg" for file in pictures.rglob("*"))
-    peak = watched("pack", str(pictures), str(folder / "pictures.pack"))
-    typical = {name: statistics.median(took) for name, took in seconds.items()}
-    others = ", ".join(
-        f"{name} {count / took:,.0f}" for name, took in typical.items() if name != "latens"
-    )
-    pairs = zip(seconds["loop"], seconds["latens"], strict=True)
-    yield Row(
-        f"Pack {count:,} JPEG files of 32x32, against Pillow in a loop", None,
-        statistics.median(a / b for a, b in pairs), "x",
-        f"{count / typical['latens']:,.0f} images a second, files in the kernel's cache, hashing "
-        f"and syncing included; Pillow alone, images a second: {others}; "
-        f"VmHWM {peak['VmHWM']:.0f} MB", "higher", "latens data pack FOLDER",
-    )  # fmt: skip
-
-
 def _require_room(folder: Path, images: int) -> None:
     """Leave, in words, unless the disk has room for the packs and as much again."""
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
@@ -214,7 +184,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--images", type=int)
     parser.add_argument("--steps", type=int)
     parser.add_argument("--rounds", type=int)
-    parser.add_argument("--jpegs", type=Path, default=JPEGS)
     parser.add_argument("--quick", action="store_true", help="30,000 images, 4 steps, 2 rounds")
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "growth.json")

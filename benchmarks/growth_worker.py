@@ -1,9 +1,9 @@
-"""The processes of benchmarks/growth.py: each does one thing, and says how it went in JSON.
+"""The processes of growth.py and packing.py: each does one thing, and says in JSON how it went.
 
 make PACK COUNT             a pack of random images
 serve PACK STEPS MEMORY     train or read, once for each line on standard input
 pretrain PACK RUN STEPS     `latens.pretrain`, stopped after so many updates
-check PACK, pack DATA PACK  the commands of that name
+check PACK, pack DATA PACK [SIDE]  the commands of that name
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -204,39 +203,13 @@ def check(pack: str) -> dict[str, float]:
     return {}
 
 
-def pack(data: str, out: str) -> dict[str, float]:
-    """`latens data pack`."""
+def pack(data: str, out: str, side: str = "") -> dict[str, float]:
+    """`latens data pack`, of so many pixels' width and height."""
     from latens.data.pack import pack as pack_data
 
     shutil.rmtree(out, ignore_errors=True)
-    pack_data(Path(data), Path(out))
+    pack_data(Path(data), Path(out), size=(int(side), int(side)) if side else None)
     return {}
-
-
-def packing(pictures: Path, out: Path) -> dict[str, float]:
-    """Seconds to pack, and to decode the same files with Pillow and nothing else, warm."""
-    files = [str(file) for file in sorted(pictures.rglob("*.jpg"))]
-    chunks = [files[start : start + 64] for start in range(0, len(files), 64)]
-    threads = os.cpu_count() or 1
-    took = {}
-    begun = time.perf_counter()
-    for chunk in chunks:
-        _decoded(chunk)
-    took["loop"] = time.perf_counter() - begun
-    begun = time.perf_counter()
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(_decoded, chunks):
-            pass
-    took[f"{threads} threads"] = time.perf_counter() - begun
-    took["latens"] = watched("pack", str(pictures), str(out))["seconds"]
-    return took
-
-
-def _decoded(files: list[str]) -> None:
-    from PIL import Image
-
-    for file in files:
-        np.asarray(Image.open(file).convert("RGB"))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from latens.data import pictures
+from latens.data.ahead import ahead
 from latens.data.layout import plan
 from latens.data.load import load
 from latens.data.pictures import read_files
@@ -157,6 +159,27 @@ def test_single_files_come_in_the_order_given(tmp_path: Path) -> None:
     paths.append(tmp_path / "none.png")
     with pytest.raises(DataError, match=r"none\.png"):
         read_files(paths, size=None, channels=None)
+
+
+@pytest.mark.parametrize(
+    ("side", "size", "alone"), [(64, None, True), (65, None, False), (32, (16, 16), False)]
+)
+def test_small_pictures_are_decoded_by_one_thread(
+    side: int, size: tuple[int, int] | None, alone: bool,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    chosen = []
+
+    def watched(work: Any, items: Any, count: int, *, threads: int) -> Any:
+        chosen.append(threads)
+        return ahead(work, items, count, threads=threads)
+
+    monkeypatch.setattr(pictures, "ahead", watched)
+    monkeypatch.setattr(pictures.os, "cpu_count", lambda: 3)
+    monkeypatch.setattr(pictures, "CHUNK", 2)
+    paths = [save(tmp_path / f"{n}.png", size=(side, side)) for n in range(7)]
+    assert len(read_files(paths, size=size, channels=None)) == 7
+    assert chosen == [1 if alone else 3]
 
 
 def test_progress_reaches_its_end(tmp_path: Path) -> None:
