@@ -264,7 +264,15 @@ def _rows(title: str, found: dict[str, Any]) -> str:
     places = sorted({row["measured"] for row in rows if row.get("measured")})
     where = "Measured " + ".\n\nMeasured ".join(places) + "."
     judged = JUDGED if title == ROWS["recipes"] else ""
-    return f"## {title}\n\n{where}\n\n{judged}{_row_table(rows, dated=len(places) > 1)}"
+    dated = len(places) > 1
+    today = _row_table([row for row in rows if not row.get("earlier")], dated=dated)
+    return f"## {title}\n\n{where}\n\n{judged}{today}{_earlier(rows, dated=dated)}"
+
+
+def _earlier(rows: Sequence[dict[str, Any]], *, dated: bool) -> str:
+    """What was measured with commands that better ones have replaced."""
+    old = [row for row in rows if row.get("earlier")]
+    return f"\nEarlier, with other recipes:\n\n{_row_table(old, dated=dated)}" if old else ""
 
 
 def _row_table(given: Sequence[dict[str, Any]], *, dated: bool = False) -> str:
@@ -283,7 +291,6 @@ def _typed(command: str) -> str:
 
 def _note(row: dict[str, Any], *, dated: bool) -> str:
     told, (date, _, machine) = row.get("note", ""), row.get("measured", "").partition(": ")
-    told += "; an earlier recipe" if row.get("earlier") else ""
     place = f"({date}, {machine.partition(',')[0]})"
     return f"{told} {place}".strip() if dated and date else str(told)
 

@@ -170,8 +170,10 @@ def test_rows_that_were_measured_apart_say_when(folder: Path) -> None:
     write(folder, "recipes", {"rows": [once, later]})
     page = write_performance.page(folder)
     assert "Measured 2026-01-02: 2 cores.\n\nMeasured 2026-02-03: 4 cores." in page
-    assert line(page, "old").endswith("| slow; an earlier recipe (2026-01-02, 2 cores) |")
+    assert line(page, "old").endswith("| slow (2026-01-02, 2 cores) |")
     assert line(page, "new") == "| new |  |  | not measured |  | (2026-02-03, 4 cores) |"
+    replaced = page.index("Earlier, with other recipes:")
+    assert page.index("| new |") < replaced < page.index("| old |")
 
 
 def test_other_machines_have_the_first_table_and_what_was_different(folder: Path) -> None:
