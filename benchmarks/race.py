@@ -110,7 +110,7 @@ def build_kernels() -> None:
 
 
 def race(block: Block, images: Path, rounds: int, threads: int, say: Say) -> dict[str, Any]:
-    """One block: starts, first steps, and `rounds` rounds after one that warms up.
+    """One block: starts, first steps, and `rounds` rounds, after one that warms up each start.
 
     Returns what stands under `blocks` in the file of results: plain numbers, every round. In a
     round each contestant trains an epoch of one step and one of `steps` more: their difference is
@@ -119,20 +119,28 @@ def race(block: Block, images: Path, rounds: int, threads: int, say: Say) -> dic
     found: dict[str, Any] = {
         "network": block.network, "batch": block.batch, "images": block.steps * block.batch,
         "ready": {}, "first": {}, "native": {}, "errors": {}, "rounds": [], "peaks": [],
+        "starts": max(1, min(block.starts, rounds)),
     }  # fmt: skip
-    with ExitStack() as running:
-        workers = _started(block, images, threads, found, say, running)
-        _each(workers, list(workers), found, say, lambda w: w.train(1), found["first"])
-        _each(workers, list(workers), found, say, lambda w: w.train(block.steps), {})
-        for number in range(rounds):
-            found["peaks"].append(gflops(threads))
-            took: dict[str, Any] = {}
-            names = _rotated(list(workers), number)
-            _each(workers, names, found, say, lambda w: _epochs(w, block), took)
-            found["rounds"].append(took)
-            say(f"  round {number + 1} of {rounds}: {_speeds(took, found['images'])}")
-        found["peaks"].append(gflops(threads))
+    for start in range(found["starts"]):
+        until = rounds * (start + 1) // found["starts"]
+        with ExitStack() as running:
+            workers = _started(block, images, threads, found, say, running)
+            _each(workers, list(workers), found, say, lambda w: w.train(1), found["first"])
+            _each(workers, list(workers), found, say, lambda w: w.train(block.steps), {})
+            while len(found["rounds"]) < until:
+                _round(workers, block, threads, found, say)
+                say(f"  round {len(found['rounds'])} of {rounds}: {_last_speeds(found)}")
+    found["peaks"].append(gflops(threads))
     return found
+
+
+def _round(
+    workers: dict[str, Worker], block: Block, threads: int, found: dict[str, Any], say: Say
+) -> None:
+    found["peaks"].append(gflops(threads))
+    names, took = _rotated(list(workers), len(found["rounds"])), dict[str, Any]()
+    _each(workers, names, found, say, lambda w: _epochs(w, block), took)
+    found["rounds"].append(took)
 
 
 def _started(
@@ -140,6 +148,8 @@ def _started(
 ) -> dict[str, Worker]:
     workers: dict[str, Worker] = {}
     for name in block.contestants:
+        if name in found["errors"]:  # it was given up in an earlier start
+            continue
         with _told(name, found, say):
             worker = Worker(CONTESTANTS[name], block, images, threads)
             workers[name] = running.enter_context(worker)
@@ -209,6 +219,7 @@ def _alone(threads: int) -> Mapping[str, str]:
     return {"OMP_NUM_THREADS": str(threads), "CUDA_VISIBLE_DEVICES": ""}
 
 
-def _speeds(took: Mapping[str, Mapping[str, float]], images: int) -> str:
-    found = {name: images / (each["whole"] - each["single"]) for name, each in took.items()}
-    return ", ".join(f"{name} {speed:,.0f}" for name, speed in sorted(found.items()))
+def _last_speeds(found: Mapping[str, Any]) -> str:
+    took, images = found["rounds"][-1], found["images"]
+    speeds = {name: images / (each["whole"] - each["single"]) for name, each in took.items()}
+    return ", ".join(f"{name} {speed:,.0f}" for name, speed in sorted(speeds.items()))

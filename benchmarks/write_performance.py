@@ -79,7 +79,9 @@ METHOD = """\
 - They run in turn, another one first in each round, and each round trains every contestant on the
   same number of images in the midst of an epoch: the time of an epoch of one step is subtracted
   from that of a longer one, because beginning an epoch takes some longer than others, and real
-  epochs are longer than these. The engine's own cost alone is that of whole epochs.
+  epochs are longer than these. The engine's own cost alone is that of whole epochs. It is less
+  than two processes of one program may differ for as long as they live, which is why its block
+  starts them several times.
 - A figure is the median over the rounds of the ratio *within* a round, with the lowest and the
   highest, so that a clock which changes is fair to all. A round before these warms up. Where the
   lowest and the highest lie far apart, as on a machine that is shared, a row that is just reached
@@ -189,10 +191,15 @@ def _block(block: BlockOfRounds) -> str:
         f"## {network.title}, batch {block['batch']}{_alone(block)}\n\n"
         f"{network.parameters:,} parameters, {network.training_flops / 1e6:.1f} MFLOP an image; "
         f"channels {_words(network.encoder)}, then {_words(network.decoder)}, 1; "
-        f"{len(block['rounds'])} rounds of {block['images']:,} images. The peak was "
-        f"{peak.median:.0f} GFLOP/s ({peak.low:.0f} to {peak.high:.0f}).\n\n"
+        f"{len(block['rounds'])} rounds of {block['images']:,} images{_starts(block)}. "
+        f"The peak was {peak.median:.0f} GFLOP/s ({peak.low:.0f} to {peak.high:.0f}).\n\n"
         f"{_table(columns, rows)}{_loader(block)}{_left_out(block)}"
     )
+
+
+def _starts(block: BlockOfRounds) -> str:
+    starts = block.get("starts", 1)
+    return f", the processes started {starts} times" if starts > 1 else ""
 
 
 def _words(words: Words) -> str:

@@ -71,6 +71,20 @@ def test_who_fails_is_told_and_the_others_go_on(crashing: None, shown: Path) -> 
     assert any("missing is left out" in line for line in said)
 
 
+@pytest.mark.parametrize(("rounds", "starts"), [(4, 3), (2, 2)])
+def test_rounds_are_shared_out_over_starts(
+    rounds: int, starts: int, crashing: None, shown: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said, begun, start = list[str](), list[int](), race._started
+    monkeypatch.setattr(race, "_started", lambda *given: begun.append(1) or start(*given))
+    block = Block("cae-4", 4, 8, ("missing", "other"), starts=3)
+    found = race.race(block, shown, rounds, 1, said.append)
+    assert len(begun) == found["starts"] == starts
+    assert found["rounds"] and all(set(each) == {"other"} for each in found["rounds"])
+    assert (len(found["rounds"]), len(found["peaks"])) == (rounds, rounds + 1)
+    assert sum("missing is left out" in line for line in said) == 1, "it is not tried again"
+
+
 def test_memory_is_told_of_those_that_train(crashing: None, shown: Path) -> None:
     found = race.memory(Block("cae-4", 4, 8, ("missing", "other")), shown, 1, lambda _: None)
     assert set(found["errors"]) == {"missing"}
