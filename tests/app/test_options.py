@@ -163,7 +163,8 @@ def test_options_of_another_head_or_objective(
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"), [({"filters": 8}, "--filters"), ({"recipe": "report-3-cnn"}, "the recipe")]
+    ("asked", "told"),
+    [({"filters": 8}, "--filters"), ({"recipe": "one-epoch"}, "that of one-epoch")],
 )
 def test_a_network_beside_an_encoder_is_refused(
     asked: dict[str, Any], told: str, pretrained: latens.PretrainResult, tmp_path: Path

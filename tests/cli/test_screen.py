@@ -279,6 +279,20 @@ def test_pack_gives_the_same_training(runs: Path, tmp_path: Path) -> None:
     assert again.code == 3 and "exists" in again.err
 
 
+def test_pack_tells_what_it_left_out(here: Path) -> None:
+    place = Path("with-a-broken-one")
+    place.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), np.uint8)
+    for number, picture in enumerate(pixels):
+        Image.fromarray(picture).save(place / f"{number:02d}.png")
+    whole = (place / "05.png").read_bytes()
+    (place / "05.png").write_bytes(whole[: len(whole) // 2])
+    packed = latens("data", "pack", place)
+    assert packed.code == 0
+    assert "Note: 1 unreadable picture skipped (05.png)." in packed.out
+    assert "with-a-broken-one.pack, 11 images" in packed.out
+
+
 def test_data_list_looks_where_it_is_told(
     here: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

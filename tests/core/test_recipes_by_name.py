@@ -76,6 +76,16 @@ def test_a_recipe_with_a_network_of_its_own_refuses_another() -> None:
         planned_autoencoder("digits", recipe="report-4-denoiser", filters=8)
 
 
+def test_a_refused_width_of_the_code_has_another_way() -> None:
+    with pytest.raises(UsageError, match="got --latent") as caught:
+        planned_autoencoder("digits", recipe="feature-map", latent=16)
+    assert "--set encoder.latent=16" in caught.value.hint
+    spec, _ = planned_autoencoder(
+        "digits", recipe="feature-map", overrides={"encoder.latent": "16"}
+    )
+    assert spec.encoder.latent == 16
+
+
 def test_options_of_a_recipes_own_network_are_stronger_too() -> None:
     spec, _ = planned_classifier("digits", recipe="report-3-cnn", pool="mean", activation="elu")
     assert spec.head is not None and spec.head.pool == "mean"

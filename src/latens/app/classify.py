@@ -117,8 +117,8 @@ def planned(
 ) -> tuple[RunSpec, ImageSet]:
     """What `classify` would train, and on which images; nothing is made on disk."""
     given = options.given(asked, ClassifyOptions)
-    mode = _mode(mode, encoder, given)
     before = _before(encoder, given) if encoder else None
+    mode = _mode(mode, encoder, given)
     converted = before.shape if before else {}
     asked_data = options.data_spec(data, {**converted, **given}, labels=labels)
     images = read_data(data, asked_data, progress)
@@ -283,7 +283,7 @@ def _before(encoder: str | Path, given: options.Options) -> _Before:
     require_finished(run)
     known = settings.table(settings.NetworkOptions)
     beside = [settings.flag(n, setting) for n, (_, setting) in known.items() if n in given]
-    beside += ["that of the recipe"] if "encoder" in given.get("base", {}) else []
+    beside += [f"that of {given['recipe']}"] if "encoder" in given.get("base", {}) else []
     if beside:
         raise UsageError(
             f"Expected no network beside the encoder of {run.path}; got {', '.join(beside)}.",

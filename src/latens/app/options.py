@@ -102,12 +102,13 @@ def _with_recipe(found: Options) -> Options:
     networks = settings.table(settings.NetworkOptions)
     shadowed = [option for option, (_, its) in networks.items() if option in found and not its.at]
     if "encoder" in base and shadowed:
+        field = "latent=16" if shadowed[0] == "latent" else "activation=elu"
         raise UsageError(
             f"Expected {name} with its own network; got --{shadowed[0].replace('_', '-')}.",
-            hint="Leave it out, or change a field of it, as --set encoder.activation=elu.",
+            hint=f"Leave it out, or change a field of that network, as --set encoder.{field}.",
             code="without-effect",
         )
-    return {**recipe, **found, "base": base}
+    return {**recipe, **found, "base": base, "recipe": name}
 
 
 def data_spec(data: Any, options: Options, **more: Any) -> DataSpec:

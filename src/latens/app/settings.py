@@ -9,7 +9,7 @@ is refused. Options without `at` have a meaning of their own in `latens.app`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, TypedDict
+from typing import Annotated, TypedDict, get_args
 
 from latens import choices
 from latens.app import texts
@@ -22,6 +22,10 @@ from latens.app.settings_shared import DataOptions as DataOptions
 from latens.app.settings_shared import Effects as Effects
 from latens.app.settings_shared import NetworkOptions as NetworkOptions
 from latens.app.settings_shared import TrainingOptions as TrainingOptions
+
+
+def _recipes(names: object) -> str:
+    return f"Settings under a name, which other options change: {', '.join(get_args(names))}."
 
 
 class RebuildingOptions(TypedDict, total=False):
@@ -125,7 +129,7 @@ class PretrainOptions(RebuildingOptions, NetworkOptions, TrainingOptions, total=
 
     recipe: Annotated[
         choices.RecipeOfAutoencoder | None,
-        Setting("All as a recipe has it; other options change that.", shown="latens' defaults"),
+        Setting(_recipes(choices.RecipeOfAutoencoder), shown="latens' defaults", metavar="NAME"),
     ]
     hidden: Annotated[
         Sequence[int] | None,
@@ -143,7 +147,7 @@ class ClassifyOptions(HeadOptions, NetworkOptions, TrainingOptions, total=False)
 
     recipe: Annotated[
         choices.RecipeOfClassifier | None,
-        Setting("All as a recipe has it; other options change that.", shown="latens' defaults"),
+        Setting(_recipes(choices.RecipeOfClassifier), shown="latens' defaults", metavar="NAME"),
     ]
     objective: Annotated[
         choices.Naming | None,

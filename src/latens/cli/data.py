@@ -121,6 +121,7 @@ def pack(
 
     Example:  latens data pack ./pictures --size 64 --out pictures.pack
     """
+    from latens.data.load import load
     from latens.data.pack import pack as pack_data
 
     screen = Screen(as_json=json)
@@ -129,8 +130,12 @@ def pack(
     with screen.bars() as watch:
         path = pack_data(source, place, watch.progress, size=o.parse_size(size), channels=channels)
     held = sum(file.stat().st_size for file in path.iterdir())
-    screen.document({"pack": str(path), "bytes": held})
-    screen.plain(f"Packed: {path} ({in_bytes(held)})")
+    made = load(path)
+    notes = list(made.notes)
+    screen.document({"pack": str(path), "bytes": held, "images": len(made), "notes": notes})
+    for note in notes:
+        screen.plain(f"Note: {note}")
+    screen.plain(f"Packed: {path}, {plural(len(made), 'image')} ({in_bytes(held)})")
     screen.next(f"latens pretrain {quote(str(path))}")
 
 
