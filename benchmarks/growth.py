@@ -1,7 +1,7 @@
 """A million 64x64 colour images trained from a pack: speed, memory, and how both grow.
 
     python benchmarks/growth.py FOLDER [--images 1000000] [--steps 40] [--rounds 5] [--quick]
-        [--jpegs DATA] [--keep] [--out benchmarks/results/growth.json]
+        [--keep] [--out benchmarks/results/growth.json]
 
 FOLDER gets packs of a hundredth, a tenth and all of the images (12.3 GB for a million, written in
 chunks, random pixels), and pictures to pack; afterwards it is removed unless --keep. Measured are,

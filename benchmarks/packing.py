@@ -161,6 +161,8 @@ def main() -> None:
     given = parser.parse_args()
     if given.folder.exists() and any(given.folder.iterdir()):
         sys.exit(f"Expected an empty or new folder; {given.folder} holds files.")
+    if not given.jpegs.is_file():
+        sys.exit(f"Expected the archive of cifar10-jpeg at {given.jpegs}; name it with --jpegs.")
     given.folder.mkdir(parents=True, exist_ok=True)
     rows = []
     try:

@@ -65,8 +65,8 @@ HEAD = """\
 What the default network code, the training loop and the recipes of latens reach, beside other
 libraries on the same work. `make bench` measures speed and peak memory and writes this page: it
 installs the others in an environment of its own (`.venv-bench`), trains the same networks on the
-same images with each, and needs three quarters of an hour on two cores. `make bench-quick` takes a
-few minutes and fails if the engine has become slower against hand-written PyTorch.
+same images with each, and needs half an hour to three quarters on two cores. `make bench-quick`
+takes a few minutes and fails if the engine has become slower against hand-written PyTorch.
 """
 METHOD = """\
 ## How it is measured

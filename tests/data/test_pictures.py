@@ -168,11 +168,13 @@ def test_small_pictures_are_decoded_by_one_thread(
     side: int, size: tuple[int, int] | None, alone: bool,
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    chosen = []
+    chosen, handed = [], []
 
     def watched(work: Any, items: Any, count: int, *, threads: int) -> Any:
+        chunks = list(items)
         chosen.append(threads)
-        return ahead(work, items, count, threads=threads)
+        handed.append(sum(map(len, chunks)))
+        return ahead(work, chunks, count, threads=threads)
 
     monkeypatch.setattr(pictures, "ahead", watched)
     monkeypatch.setattr(pictures.os, "cpu_count", lambda: 3)
@@ -180,6 +182,7 @@ def test_small_pictures_are_decoded_by_one_thread(
     paths = [save(tmp_path / f"{n}.png", size=(side, side)) for n in range(7)]
     assert len(read_files(paths, size=size, channels=None)) == 7
     assert chosen == [1 if alone else 3]
+    assert handed == [7 if size else 6], "no more than one is decoded to see how large they are"
 
 
 def test_progress_reaches_its_end(tmp_path: Path) -> None:

@@ -214,18 +214,18 @@ def _in_threads(
     stream: Iterator[tuple[str, Load]], size: Size | None, channels: int | None
 ) -> Iterator[tuple[str, Pixels | str, str]]:
     """Decoded pictures in the order of `stream`; a few chunks are under way, never all of it."""
-    work, chunks = partial(_decode_chunk, size=size, channels=channels), _chunks(stream)
+    work = partial(_decode_chunk, size=size, channels=channels)
     with _quiet():
-        first = work(next(chunks, []))
+        first = [] if size else work(list(islice(stream, 1)))
         yield from first
-        threads = 1 if size is None and _small(first) else os.cpu_count() or 1
-        with closing(ahead(work, chunks, 2 * threads, threads=threads)) as decoded:
+        threads = 1 if _small(first) else os.cpu_count() or 1
+        with closing(ahead(work, _chunks(stream), 2 * threads, threads=threads)) as decoded:
             for results in decoded:
                 yield from results
 
 
 def _small(results: Sequence[tuple[str, Pixels | str, str]]) -> bool:
-    """Whether these pictures, as large as their files have them, are quicker decoded by one."""
+    """Whether such pictures, as large as their files have them, are quicker decoded by one."""
     shapes = [result.shape for _, result, _ in results if not isinstance(result, str)]
     return any(height * width <= SMALL for _, height, width in shapes)
 
